@@ -1,0 +1,78 @@
+# vsock-cid-controller. `make help` lists what people call; everything is built under $(BUILD).
+#
+#   BUILD=dir   build folder (default build)
+#   SAN=1       with AddressSanitizer and UndefinedBehaviorSanitizer
+#   CC=clang-16 another compiler
+#   V=1         show the commands
+
+BUILD   ?= build
+Q       := $(if $(V),,@)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+PKGS    := libuv libcurl jansson openssl libmicrohttpd gnutls yaml-0.1
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+           -Wimplicit-fallthrough -Wvla -Werror
+ifneq ($(SAN),)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+CPPFLAGS += -Ilib -I. -Itests -D_GNU_SOURCE -DVSOCK_VERSION='"$(VERSION)"'
+CFLAGS  ?= -O2 -g
+# libuv handles are cast to their base types, hence -fno-strict-aliasing (as knot-resolver and dqlite do).
+ALL_CFLAGS := -std=gnu17 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lroaring -lpthread
+CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
+
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+LIB_SRC        := $(wildcard lib/*/*.c)
+CONTROLLER_SRC := $(filter-out controller/main.c,$(wildcard controller/*.c))
+SUPPORT_SRC    := $(wildcard tests/support/*.c)
+UNIT_SRC       := $(wildcard tests/unit/test_*.c)
+UNIT_BIN       := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
+
+LIBVSOCK      := $(BUILD)/libvsock.a
+LIBCONTROLLER := $(BUILD)/libcontroller.a
+LIBSUPPORT    := $(BUILD)/libsupport.a
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+.PHONY: all
+all: $(BUILD)/vsock-cid-controller ## build the controller
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBVSOCK): $(call objs,$(LIB_SRC))
+$(LIBCONTROLLER): $(call objs,$(CONTROLLER_SRC))
+$(LIBSUPPORT): $(call objs,$(SUPPORT_SRC))
+$(LIBVSOCK) $(LIBCONTROLLER) $(LIBSUPPORT):
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/vsock-cid-controller: $(call objs,controller/main.c) $(LIBCONTROLLER) $(LIBVSOCK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(UNIT_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(LIBSUPPORT) $(LIBCONTROLLER) $(LIBVSOCK)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+
+.PHONY: unit-build
+unit-build: $(UNIT_BIN)
+
+.PHONY: clean
+clean: ## remove the build folder
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-zA-Z0-9_-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
