@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define BUF_FIRST_ROOM 256
 
 void buf_init(struct buf *b, size_t max)
@@ -85,42 +87,6 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 	return 0;
 }
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629: no overlong forms, no surrogates), 0 where there
- * is none. */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	size_t need;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		need = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		need = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		need = 4;
-	else
-		return 0;
-	if (n < need)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < need; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return need;
-}
-
 static int add_json_control(struct buf *b, unsigned char c)
 {
 	switch (c) {
@@ -153,7 +119,7 @@ int buf_add_json(struct buf *b, const char *text, size_t n)
 	int rc = buf_add(b, "", 0);
 
 	for (size_t i = 0; i < n && rc == 0;) {
-		size_t length = utf8_length(s + i, n - i);
+		size_t length = utf8_length(text + i, n - i);
 
 		if (length == 0) {
 			rc = buf_add_str(b, "\xef\xbf\xbd");
