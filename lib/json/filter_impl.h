@@ -1,0 +1,39 @@
+/**
+ * The inside of a json_filter, shared with the reader: a tree with one node for each step of a wanted path.
+ */
+#ifndef JSON_FILTER_IMPL_H
+#define JSON_FILTER_IMPL_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "json/filter.h"
+
+#define JSON_NODE_UNWANTED (-1)
+
+struct json_node {
+	struct json_node *next;    /* the next member of the same parent */
+	struct json_node *members; /* children by key */
+	struct json_node *each;    /* the child for elements, NULL where none is wanted */
+	int field;                 /* JSON_NODE_UNWANTED: only a step on the way */
+	size_t key_len;
+	char key[]; /* NUL-terminated */
+};
+
+struct json_filter {
+	struct json_node *root;
+	size_t longest_key;
+};
+
+/** The child of @node for that key, or NULL. A few keys a node: a list is quicker than anything clever. */
+static inline const struct json_node *json_node_member(const struct json_node *node, const char *key,
+						       size_t len)
+{
+	const struct json_node *child = node->members;
+
+	while (child != NULL && (child->key_len != len || memcmp(child->key, key, len) != 0))
+		child = child->next;
+	return child;
+}
+
+#endif
