@@ -31,15 +31,19 @@ struct kube_config {
 	char *namespace;  /* of the context or of the pod; "default" where none is given */
 };
 
+/** What kube_config_load() looks at; it does not read the environment itself. All borrowed, NULL or "" where
+ * absent. */
 struct kube_config_sources {
-	const char *path;    /* --kubeconfig, or NULL */
-	const char *context; /* --context, or NULL: current-context */
-	/* The rest is for tests; NULL means the real thing. */
-	const char *env_kubeconfig;              /* value of KUBECONFIG */
+	const char *path;                        /* --kubeconfig */
+	const char *context;                     /* --context; absent: current-context */
+	const char *env_kubeconfig;              /* KUBECONFIG */
 	const char *service_host, *service_port; /* KUBERNETES_SERVICE_HOST, _PORT */
-	const char *account_dir;                 /* "/var/run/secrets/kubernetes.io/serviceaccount" */
-	const char *home;
+	const char *account_dir;                 /* absent: KUBE_CONFIG_ACCOUNT_DIR */
+	const char *pod_namespace;               /* POD_NAMESPACE (CFG-3) */
+	const char *home;                        /* HOME */
 };
+
+#define KUBE_CONFIG_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 /** Fills @sources from the process's environment, with @path and @context from the command line (either may
  * be NULL). */
