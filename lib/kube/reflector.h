@@ -12,9 +12,9 @@
  * carries progress without an object; *410 Gone/Expired* means that the past is compacted and a new list is
  * needed.
  *
- * Loop's thread only. Callbacks run from the loop, decoder and handler callbacks while a body is being read
- * (inside libcurl): they must not start or cancel requests and must not close the reflector; note what to do
- * and do it later.
+ * Loop's thread only. Callbacks run from the loop, most of them while a body is being read (inside libcurl):
+ * they must not start or cancel requests of the same client; note what to do and do it later. What they may
+ * call is this header: reflector_relist() and reflector_close() are safe in each of them.
  */
 #ifndef KUBE_REFLECTOR_H
 #define KUBE_REFLECTOR_H
@@ -45,26 +45,33 @@ enum reflector_restart {
 	REFLECTOR_RESTART_STALLED,   /* our own deadline on a silent connection (WCH-9) */
 	REFLECTOR_RESTART_DECODE,    /* not JSON, too long, unknown event type */
 	REFLECTOR_RESTART_REQUESTED, /* reflector_relist() */
+	REFLECTOR_RESTART_REWOUND,   /* the server went back in time (WCH-11) */
 	REFLECTOR_RESTART_COUNT,
 };
 
 /** "eof", "expired", ... */
 const char *reflector_restart_name(enum reflector_restart reason);
 
-/** A wanted member of the objects: the path is relative to the object (see json/filter.h).
- * metadata.resourceVersion is read by the reflector itself and handed to object(); do not name it. */
+/** A wanted member of the objects: the path is relative to the object (see json/filter.h), and no path is
+ * wanted twice. The reflector reads some members itself and they cannot be named here: the object as such,
+ * metadata.resourceVersion (handed to object()), and what a watch's ERROR event holds in the object's place,
+ * kind, code, reason, message, details.retryAfterSeconds. */
 struct reflector_field {
 	int id; /* >= 0 */
 	const char *const *path;
 };
 
 struct reflector_handler {
-	/** A new object begins: forget the fields of the one before. */
+	/** A new object begins: forget the fields of the one before. Always comes before value() and
+	 * object(), but not every begin() has an object(): what is being read may turn out to be a bookmark
+	 * or an error, or may be cut off. */
 	void (*begin)(void *data);
 	/** One wanted field of it. Nothing that is wrong with an object may end the stream, hence no result.
 	 */
 	void (*value)(void *data, int field, const struct json_value *value);
-	/** The object is complete. @rv: its resourceVersion, "" where it is missing or no string. */
+	/** The object is complete (and the watch's frame around it). @rv: its resourceVersion, "" where it is
+	 * missing, no string or unusable. What stands in an object's place without being a JSON object comes
+	 * here too, without values. */
 	void (*object)(void *data, enum reflector_event event, const char *rv);
 	/** A list begins (again): what an earlier one that did not end has shown is void as a list. */
 	void (*list_started)(void *data);
@@ -74,6 +81,9 @@ struct reflector_handler {
 	/** The server is known to be at @rv (any event, bookmark or list): the view is fresh as of now. May
 	 * be NULL. */
 	void (*progress)(void *data, const char *rv);
+	/** A list is complete whose resourceVersion is older than what this reflector had
+	 * seen before: the server's data was restored from a backup. Comes before list_done. May be NULL. */
+	void (*rewound)(void *data, const char *before, const char *now);
 	/** For metrics and logs; @watch: it was a watch that ended, else a list or the discovery. May be
 	 * NULL. */
 	void (*restarted)(void *data, bool watch, enum reflector_restart reason);
@@ -99,20 +109,21 @@ struct reflector_options {
 	uint32_t backoff_initial_ms; /* 800 */
 	uint32_t backoff_max_ms;     /* 30,000 */
 	uint32_t min_watch_ms;       /* least time between two watch starts, 1,000 (WCH-8) */
-	uint32_t max_text;           /* longest field value kept whole, 1,024 bytes */
+	uint32_t max_text;           /* field values are kept whole at least up to this, 1,024 bytes */
 	uint64_t max_object;         /* longest watch frame, 16 MiB (WCH-2) */
 };
 
 struct reflector;
 
-/** Starts at once. Strings and tables are borrowed until the close callback. Returns 0, -ENOMEM, -EINVAL. On
- * success give *out to reflector_close(). */
+/** Starts at once. Strings and tables are borrowed until the close callback. Returns 0, -ENOMEM, -EINVAL
+ * (more than 8 versions, a field that cannot be wanted). On success give *out to reflector_close(). */
 int reflector_open(struct reflector **out, const struct reflector_options *options, struct error *err);
 
 /** True from the first list_done on, whatever happens later (CAC-6: an old view stays readable). */
 bool reflector_synced(const struct reflector *r);
 
-/** "v1" once discovery has found it, else NULL. Borrowed for the reflector's life. */
+/** "v1" once discovery has found it, NULL before; the last one while the resource is not served. Borrowed for
+ * the reflector's life. */
 const char *reflector_version(const struct reflector *r);
 
 /** Last known resourceVersion, "" before the first list. Borrowed until the next callback. */
@@ -121,7 +132,8 @@ const char *reflector_resource_version(const struct reflector *r);
 /** Boot-clock time of the last progress, 0 before the first. */
 uint64_t reflector_progress_ms(const struct reflector *r);
 
-/** Throws the watch away and lists consistently (resourceVersion unset) as soon as possible. */
+/** Throws the watch, or the list that is under way, away and lists consistently (resourceVersion unset): at
+ * once, or when the present wait is over, which is there because the server needs it. */
 void reflector_relist(struct reflector *r);
 
 /** Ends everything; then @cb from the loop. No handler callback runs after this call. */

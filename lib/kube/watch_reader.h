@@ -1,0 +1,53 @@
+/**
+ * watch_reader: reads the frames of a watch, {"type": T, "object": {...}}, as they arrive.
+ *
+ * A frame is a JSON value, however it is cut into lines or chunks (WCH-1), and nothing of it counts before
+ * its last byte: `type` may stand after `object`, so an object is read without knowing what has happened to
+ * it, and only the frame's end tells. Private to the reflector; single-threaded; no I/O.
+ */
+#ifndef KUBE_WATCH_READER_H
+#define KUBE_WATCH_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kube/reflector_object.h"
+#include "kube/status.h"
+
+struct watch_reader;
+
+/** What watch_reader_feed() returns when the server has sent an ERROR event (WCH-6). */
+#define WATCH_READER_ERROR_EVENT (-EREMOTEIO)
+
+struct watch_reader_options {
+	struct reflector_object *object; /* borrowed until watch_reader_free() */
+	size_t max_text;                 /* longest field value kept whole, bytes */
+	uint64_t max_frame;              /* longest frame, bytes (WCH-2) */
+	/** An event or a bookmark is complete (the handler has had its object). @rv: where the server is now,
+	 * "" where the object has none that can be read. */
+	void (*moved)(void *data, const char *rv);
+	void *data;
+};
+
+/** Returns 0, -ENOMEM, or -EINVAL where two of the wanted paths are the same or one is too deep. */
+int watch_reader_create(struct watch_reader **out, const struct watch_reader_options *options,
+			struct error *err);
+
+/** Ready for a new watch. */
+void watch_reader_reset(struct watch_reader *wr);
+
+/** The next bytes. Returns 0 or a negative errno with err: WATCH_READER_ERROR_EVENT; -EBADMSG (not JSON, no
+ * frame, unknown type); -EMSGSIZE (over max_frame); -ENOMEM; -ECANCELED (the object was stopped). Then only
+ * watch_reader_reset() or watch_reader_free() may follow. */
+int watch_reader_feed(struct watch_reader *wr, const char *bytes, size_t n, struct error *err);
+
+/** True unless the stream ended within a frame. */
+bool watch_reader_at_boundary(const struct watch_reader *wr);
+
+/** The Status of the ERROR event; NULL where its object was something else. Borrowed until the next call. */
+const struct kube_status *watch_reader_status(const struct watch_reader *wr);
+
+void watch_reader_free(struct watch_reader *wr); /* NULL is fine */
+
+#endif
