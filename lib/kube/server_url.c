@@ -35,7 +35,7 @@ static int url_parse(CURLU *url, const char *text, const char *const *known, siz
 	char *scheme = NULL;
 	bool good;
 
-	if (code == CURLUE_BAD_SCHEME)
+	if (code == CURLUE_BAD_SCHEME || strstr(text, "://") == NULL)
 		return error_set(err, -EINVAL, "must begin with %s://", known[0]);
 	if (code != CURLUE_OK)
 		return error_set(err, url_code(code), "is not a URL (%s)", curl_url_strerror(code));

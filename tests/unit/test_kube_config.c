@@ -201,7 +201,7 @@ START_TEST(base64_may_be_broken_into_lines)
 			       "current-context: c\nclusters:\n- name: c\n  cluster:\n    server: https://h\n"
 			       "    certificate-authority-data: |\n      %.40s\n      %s\n"
 			       "contexts: [{name: c, context: {cluster: c}}]\n",
-			       CERT_B64, CERT_B64 + 40);
+			       CERT_B64, &CERT_B64[40]);
 		ck_assert_int_eq(load_text(&fx, text), 0);
 		ck_assert_str_eq(fx.config.ca_pem, CERT);
 		fixture_close(&fx);
