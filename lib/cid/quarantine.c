@@ -1,0 +1,128 @@
+#include "cid/quarantine.h"
+
+#include <errno.h>
+#include <roaring/roaring.h>
+#include <stdlib.h>
+
+struct resting {
+	uint64_t until_ms;
+	uint32_t cid;
+	bool void_; /* withdrawn, or started anew further back */
+};
+
+struct cid_quarantine {
+	uint64_t rest_ms;
+	struct resting *ring;
+	size_t room; /* a power of two, 0 before the first add */
+	size_t head; /* index of the oldest; grows for ever, masked on use */
+	size_t len;
+	roaring_bitmap_t *members; /* CIDs with an entry that is not void */
+};
+
+int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms)
+{
+	struct cid_quarantine *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return -ENOMEM;
+	q->rest_ms = rest_ms;
+	q->members = roaring_bitmap_create();
+	if (q->members == NULL) {
+		free(q);
+		return -ENOMEM;
+	}
+	*out = q;
+	return 0;
+}
+
+void cid_quarantine_free(struct cid_quarantine *q)
+{
+	if (q == NULL)
+		return;
+	roaring_bitmap_free(q->members);
+	free(q->ring);
+	free(q);
+}
+
+static struct resting *entry(const struct cid_quarantine *q, size_t i)
+{
+	return &q->ring[(q->head + i) & (q->room - 1)];
+}
+
+static int grow(struct cid_quarantine *q)
+{
+	size_t room = q->room != 0 ? q->room * 2 : 64;
+	struct resting *ring;
+
+	if (q->len >= CID_QUARANTINE_MAX)
+		return -ENOSPC;
+	ring = calloc(room, sizeof(*ring));
+	if (ring == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < q->len; i++)
+		ring[i] = *entry(q, i);
+	free(q->ring);
+	q->ring = ring;
+	q->room = room;
+	q->head = 0;
+	return 0;
+}
+
+void cid_quarantine_withdraw(struct cid_quarantine *q, uint32_t cid)
+{
+	if (!roaring_bitmap_remove_checked(q->members, cid))
+		return;
+	/* Rare: a value that was just given up is taken by a foreign writer. From the young end, where it
+	 * most likely is. */
+	for (size_t i = q->len; i-- > 0;) {
+		if (entry(q, i)->cid == cid && !entry(q, i)->void_) {
+			entry(q, i)->void_ = true;
+			return;
+		}
+	}
+}
+
+int cid_quarantine_add(struct cid_quarantine *q, uint32_t cid, uint64_t now_ms)
+{
+	cid_quarantine_withdraw(q, cid);
+	if (q->len == q->room) {
+		int rc = grow(q);
+
+		if (rc != 0)
+			return rc;
+	}
+	*entry(q, q->len++) = (struct resting){.until_ms = now_ms + q->rest_ms, .cid = cid};
+	roaring_bitmap_add(q->members, cid);
+	return 0;
+}
+
+/* Drops void entries at the old end. */
+static void trim(struct cid_quarantine *q)
+{
+	while (q->len > 0 && entry(q, 0)->void_) {
+		q->head++;
+		q->len--;
+	}
+}
+
+bool cid_quarantine_pop(struct cid_quarantine *q, uint64_t now_ms, uint32_t *cid)
+{
+	trim(q);
+	if (q->len == 0 || entry(q, 0)->until_ms > now_ms)
+		return false;
+	*cid = entry(q, 0)->cid;
+	roaring_bitmap_remove(q->members, *cid);
+	q->head++;
+	q->len--;
+	return true;
+}
+
+uint64_t cid_quarantine_next_ms(const struct cid_quarantine *q)
+{
+	return q->len > 0 ? entry(q, 0)->until_ms : UINT64_MAX;
+}
+
+size_t cid_quarantine_count(const struct cid_quarantine *q)
+{
+	return (size_t)roaring_bitmap_get_cardinality(q->members);
+}
