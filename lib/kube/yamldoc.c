@@ -176,12 +176,18 @@ static int yamldoc_run(struct yamldoc *doc)
 
 int yamldoc_parse(json_t **out, const char *text, size_t n, struct error *err)
 {
+	static const char mark[] = "\xef\xbb\xbf";
 	struct yamldoc doc = {.err = err};
+	size_t skip = n >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
 	int rc;
 
+	/* Each is compared with all before it: a few MiB of them would take libyaml minutes. */
+	if (memmem(text, n, "%TAG", 4) != NULL)
+		return error_set(err, -EINVAL, "not YAML that is supported: %%TAG");
 	if (yaml_parser_initialize(&doc.parser) == 0)
 		return error_errno(err, -ENOMEM, "YAML");
-	yaml_parser_set_input_string(&doc.parser, (const unsigned char *)text, n);
+	yaml_parser_set_encoding(&doc.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&doc.parser, (const unsigned char *)text + skip, n - skip);
 	rc = yamldoc_run(&doc);
 	yaml_parser_delete(&doc.parser);
 	for (size_t i = 0; i < YAMLDOC_MAX_DEPTH; i++)

@@ -17,8 +17,9 @@
 #define YAMLDOC_MAX_DEPTH 32
 #define YAMLDOC_MAX_NODES 200000
 
-/** Parses @n bytes. On success *out must be given to json_decref() (an empty text is null); on failure it is
- * untouched. Returns 0, -EINVAL (err says where and why, in one line), -ENOMEM. */
+/** Parses @n bytes of UTF-8 (a byte order mark is fine). On success *out must be given to json_decref() (an
+ * empty text is null); on failure it is untouched. Returns 0, -EINVAL (err says where and why, in one line),
+ * -ENOMEM. */
 int yamldoc_parse(json_t **out, const char *text, size_t n, struct error *err);
 
 #endif

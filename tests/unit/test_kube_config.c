@@ -191,6 +191,23 @@ START_TEST(a_kubeconfig_may_be_json)
 	}
 END_TEST
 
+START_TEST(a_byte_order_mark_is_fine_and_utf16_is_not)
+	{
+		static const char utf16[] = "\xff\xfe{\0}\0";
+		struct fixture fx;
+		char text[4096];
+
+		fixture_init(&fx);
+		(void)snprintf(text, sizeof(text), "\xef\xbb\xbf%s", with_user("token: t"));
+		ck_assert_int_eq(load_text(&fx, text), 0);
+		given_bytes(&fx, "config", utf16, sizeof(utf16) - 1);
+		fx.sources.env_kubeconfig = fx.last;
+		(void)load(&fx);
+		expect_error(&fx, -EINVAL, "/config: not YAML: byte 0: invalid leading UTF-8 octet");
+		fixture_close(&fx);
+	}
+END_TEST
+
 START_TEST(base64_may_be_broken_into_lines)
 	{
 		struct fixture fx;
@@ -521,6 +538,7 @@ START_TEST(a_file_that_is_not_a_kubeconfig_is_refused_with_a_reason)
 			 "/config: not YAML: line 1: mapping values are not allowed in this context"},
 			{"a: [1\n", "/config: not YAML: line 2: did not find expected ',' or ']'"},
 			{"a: \x01\n", "/config: not YAML: byte 3: control characters are not allowed"},
+			{"%TAG ! x\n---\na: 1\n", "/config: not YAML that is supported: %TAG"},
 			{"a: \xff\xfe\n", "/config: not YAML: byte 3: invalid leading UTF-8 octet"},
 			{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "/config: line 1: nested too deeply"},
 		};
@@ -769,6 +787,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_kubeconfig_gives_server_and_credentials,
 		a_kubeconfig_may_be_json,
+		a_byte_order_mark_is_fine_and_utf16_is_not,
 		base64_may_be_broken_into_lines,
 		relative_paths_are_relative_to_the_file_that_names_them,
 		the_first_file_that_has_an_entry_wins_with_the_whole_entry,
