@@ -12,7 +12,7 @@ static int span_compare(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Merges sorted spans that overlap or touch. Returns how many are left. */
+/* Merges sorted spans that overlap or touch. Returns how many are left. All are below UINT32_MAX: clipped. */
 static size_t spans_merge(struct cid_span *spans, size_t count)
 {
 	size_t kept = 0;
@@ -20,7 +20,7 @@ static size_t spans_merge(struct cid_span *spans, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct cid_span *top = kept > 0 ? &spans[kept - 1] : NULL;
 
-		if (top == NULL || (top->last != UINT32_MAX && spans[i].first > top->last + 1))
+		if (top == NULL || spans[i].first > top->last + 1)
 			spans[kept++] = spans[i];
 		else if (spans[i].last > top->last)
 			top->last = spans[i].last;

@@ -211,8 +211,9 @@ START_TEST(content_that_no_header_may_carry_is_refused)
 			const char *bytes;
 			size_t n;
 		} bad[] = {
-			{"", 0},   {" \n", 2},   {"a\r\nX-Evil: 1", 12}, {"a\0b", 3},
-			{"\0", 1}, {"a\x7f", 2}, {"caf\xc3\xa9", 5},
+			{"", 0},      {" \n", 2},  {"a\r\nX-Evil: 1", 12},
+			{"a\0b", 3},  {"\0", 1},   {"a\x7f", 2},
+			{"a\x1f", 2}, {"a\tb", 3}, {"caf\xc3\xa9", 5},
 		};
 		struct fixture fx;
 
