@@ -1,0 +1,543 @@
+#include "controller/allocator.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/allocator_impl.h"
+
+#define SERVER_BACKOFF_INITIAL_MS 500
+#define SERVER_BACKOFF_MAX_MS     30000
+
+/* Room for a key made of a namespace and a name, where the UID cannot be read. */
+#define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
+
+int allocator_create(struct allocator **out, const struct allocator_options *options)
+{
+	struct allocator *a;
+	int rc;
+
+	if (options->max_in_flight < 1 || options->max_in_flight > ALLOCATOR_MAX_IN_FLIGHT)
+		return -EINVAL;
+	a = calloc(1, sizeof(*a));
+	if (a == NULL)
+		return -ENOMEM;
+	a->options = *options;
+	rc = vmi_store_init(&a->store, rng_u64(options->rng));
+	if (rc != 0)
+		goto err_after_alloc;
+	rc = cid_pool_create(&a->pool, options->range);
+	if (rc != 0)
+		goto err_after_store;
+	rc = cid_quarantine_create(&a->quarantine, options->quarantine_ms);
+	if (rc != 0)
+		goto err_after_pool;
+	list_init(&a->doubting);
+	for (int i = 0; i < URGENCY_COUNT; i++)
+		list_init(&a->wanting[i]);
+	backoff_init(&a->server_backoff, SERVER_BACKOFF_INITIAL_MS, SERVER_BACKOFF_MAX_MS);
+	*out = a;
+	return 0;
+err_after_pool:
+	cid_pool_free(a->pool);
+err_after_store:
+	vmi_store_close(&a->store);
+err_after_alloc:
+	free(a);
+	return rc;
+}
+
+static void drop_work_of(void *data, struct table_node *node)
+{
+	work_drop(data, container_of(node, struct vmi_record, by_uid));
+}
+
+void allocator_free(struct allocator *a)
+{
+	if (a == NULL)
+		return;
+	table_visit(&a->store.by_uid, drop_work_of, a);
+	heap_free(&a->blocked);
+	cid_quarantine_free(a->quarantine);
+	cid_pool_free(a->pool);
+	vmi_store_close(&a->store);
+	free(a);
+}
+
+void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n)
+{
+	uint16_t bit = (uint16_t)(1u << n.kind);
+
+	_Static_assert(NOTICE_COUNT <= 16, "vmi_record.told has a bit for each kind");
+	n.first = (r->told & bit) == 0;
+	r->told |= bit;
+	n.namespace = vmi_record_namespace(r);
+	n.name = vmi_record_name(r);
+	n.uid = vmi_record_uid(r);
+	if (n.other_name == NULL)
+		n.other_namespace = n.other_name = "";
+	if (n.text == NULL)
+		n.text = "";
+	a->options.notice(a->options.data, &n);
+}
+
+/* A notice about a VMI that has no record. */
+static void notify_stranger(struct allocator *a, const struct vmi *v, enum notice_kind kind, const char *text)
+{
+	const struct notice n = {
+		.kind = kind,
+		.namespace = v->namespace,
+		.name = v->name,
+		.uid = v->uid,
+		.other_namespace = "",
+		.other_name = "",
+		.text = text,
+	};
+
+	a->options.notice(a->options.data, &n);
+}
+
+void allocator_lost_track(struct allocator *a)
+{
+	a->informed = false;
+	a->list_lossy = true;
+}
+
+/* ---- owners and CIDs ---- */
+
+struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid)
+{
+	bool first;
+	struct vmi_hold *h = vmi_store_hold(&a->store, r, cid, &first);
+
+	if (h != NULL && first && !cid_pool_take(a->pool, cid))
+		cid_quarantine_withdraw(a->quarantine, cid);
+	return h;
+}
+
+/* I5: free only when the last owner has let go, and then only after a rest. Where the quarantine cannot take
+ * it, the CID stays taken for good, which wastes it but never gives it away too early. */
+static void let_go(struct allocator *a, struct vmi_hold *h, uint64_t now_ms)
+{
+	uint32_t cid = h->cid;
+
+	if (vmi_store_let_go(&a->store, h))
+		(void)cid_quarantine_add(a->quarantine, cid, now_ms);
+}
+
+/* Keeps the number of holds bounded (I9): lets the oldest one go that matters least. */
+static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	struct vmi_hold *oldest = NULL;
+	struct vmi_hold *oldest_asked = NULL;
+	size_t n = 0;
+
+	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more, n++) {
+		if (h->visible || h->guest)
+			continue;
+		if (h->asked)
+			oldest_asked = h;
+		else
+			oldest = h;
+	}
+	if (n > VMI_MAX_HOLDS && (oldest != NULL || oldest_asked != NULL))
+		let_go(a, oldest != NULL ? oldest : oldest_asked, now_ms);
+}
+
+/* Of two VMIs that show the same CID, which one keeps it: who has started, who got it from us, who is older,
+ * and at last the smaller UID, so that any two replicas decide alike. */
+static bool beats(const struct vmi_record *x, const struct vmi_record *y)
+{
+	if (x->started != y->started)
+		return x->started;
+	if (x->ours != y->ours)
+		return x->ours;
+	if (x->created_s != y->created_s)
+		return x->created_s < y->created_s;
+	return strcmp(vmi_record_uid(x), vmi_record_uid(y)) < 0;
+}
+
+/* The VMI that keeps @cid among those that show it, NULL where none does. *shown tells how many there are. */
+static struct vmi_record *keeper_of(const struct allocator *a, uint32_t cid, size_t *shown)
+{
+	struct vmi_record *best = NULL;
+
+	*shown = 0;
+	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
+	     h = vmi_store_owner(&a->store, cid, h)) {
+		if (!h->visible)
+			continue;
+		++*shown;
+		if (best == NULL || beats(h->owner, best))
+			best = h->owner;
+	}
+	return best;
+}
+
+/* ---- what a VMI needs ---- */
+
+/* I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
+static bool may_be_served(const struct vmi_record *r)
+{
+	return r->wants && !r->started && !r->deleting && !r->unreadable;
+}
+
+static uint8_t counts_of(const struct allocator *a, const struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+	bool final = r->phase == VMI_PHASE_SUCCEEDED || r->phase == VMI_PHASE_FAILED;
+	unsigned int bits = 0;
+
+	if (visible != NULL && !cid_range_contains(a->options.range, visible->cid))
+		bits |= 1u << COUNT_INVALID;
+	if (r->wants && r->started && visible == NULL && !final && !r->unreadable)
+		bits |= 1u << COUNT_MISSED;
+	if (r->unreadable)
+		bits |= 1u << COUNT_UNREADABLE;
+	return (uint8_t)bits;
+}
+
+static void recount(struct allocator *a, struct vmi_record *r, uint8_t bits)
+{
+	for (int i = 0; i < COUNT_KINDS; i++) {
+		a->counts[i] -= (unsigned int)r->counted >> i & 1u;
+		a->counts[i] += (unsigned int)bits >> i & 1u;
+	}
+	r->counted = bits;
+}
+
+/* Starts or ends the work for @r by what is known of it now. @keeper: who keeps the CID that it shows. */
+static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_hold *visible,
+		  const struct vmi_record *keeper, uint64_t now_ms)
+{
+	bool good = visible != NULL && keeper == r && cid_range_contains(a->options.range, visible->cid);
+
+	if (may_be_served(r) && !good)
+		work_want(a, r, now_ms);
+	else
+		work_drop(a, r);
+	recount(a, r, counts_of(a, r));
+}
+
+/* Judges all VMIs that show @cid, telling those that share it. */
+static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
+{
+	size_t shown;
+	const struct vmi_record *keeper = keeper_of(a, cid, &shown);
+	const struct vmi_record *second = NULL;
+
+	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
+	     h = vmi_store_owner(&a->store, cid, h)) {
+		if (h->visible && h->owner != keeper)
+			second = h->owner;
+	}
+	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
+	     h = vmi_store_owner(&a->store, cid, h)) {
+		const struct vmi_record *other = h->owner == keeper ? second : keeper;
+
+		if (!h->visible)
+			continue;
+		if (shown > 1 && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
+			allocator_notify(a, h->owner,
+					 (struct notice){.kind = NOTICE_DUPLICATE,
+							 .cid = cid,
+							 .other_namespace = vmi_record_namespace(other),
+							 .other_name = vmi_record_name(other)});
+		judge(a, h->owner, h, keeper, now_ms);
+	}
+}
+
+static void review(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	if (visible != NULL)
+		review_cid(a, visible->cid, now_ms);
+	else
+		judge(a, r, NULL, NULL, now_ms);
+}
+
+/* ---- a VMI is seen ---- */
+
+/* The UID, or where it cannot be read a key that no UID can be equal to. */
+static const char *key_of(const struct vmi *v, char buffer[static KEY_SIZE])
+{
+	if (v->uid[0] != '\0')
+		return v->uid;
+	(void)snprintf(buffer, KEY_SIZE, "?%s/%s", v->namespace, v->name);
+	return buffer;
+}
+
+/* A decimal of up to 128 bit; 0 where it is none. */
+static unsigned __int128 parse_version(const char *text)
+{
+	unsigned __int128 version = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		version = version * 10 + (unsigned int)(*text - '0');
+	return *text == '\0' ? version : 0;
+}
+
+/* The status shows another CID than before, or one for the first time. */
+static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool known, uint64_t now_ms)
+{
+	struct vmi_hold *before = vmi_store_visible(r);
+	uint32_t old_cid = before != NULL ? before->cid : 0;
+	struct vmi_hold *h = allocator_own(a, r, cid);
+
+	if (h == NULL) {
+		allocator_lost_track(a);
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
+		return;
+	}
+	vmi_store_show(&a->store, r, h);
+	r->ours = h->asked;
+	if (h->asked)
+		allocator_notify(
+			a, r,
+			(struct notice){.kind = NOTICE_ASSIGNED,
+					.cid = cid,
+					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
+	else if (known)
+		allocator_notify(a, r,
+				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
+	if (!cid_range_contains(a->options.range, cid))
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = cid});
+	trim_holds(a, r, now_ms);
+	if (before != NULL)
+		review_cid(a, old_cid, now_ms);
+}
+
+/* The status shows no CID any more; the VMI keeps what it held (I5). */
+static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_hold *before, uint64_t now_ms)
+{
+	vmi_store_show(&a->store, r, NULL);
+	r->ours = false;
+	if (a->has_term)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_FOREIGN, .old_cid = before->cid});
+	review_cid(a, before->cid, now_ms);
+}
+
+static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, bool known,
+		     uint64_t now_ms)
+{
+	struct vmi_hold *before = vmi_store_visible(r);
+
+	/* I9: what cannot be read takes nothing away from what was known. */
+	if (v->cid_state == VMI_CID_UNREADABLE)
+		return;
+	if (v->cid_state == VMI_CID_PRESENT && (before == NULL || before->cid != v->cid))
+		show_new_cid(a, r, v->cid, known, now_ms);
+	else if (v->cid_state == VMI_CID_ABSENT && before != NULL)
+		show_no_cid(a, r, before, now_ms);
+}
+
+static void copy_facts(struct vmi_record *r, const struct vmi *v, unsigned __int128 version)
+{
+	r->version = version;
+	r->created_s = v->created_s;
+	r->phase = (uint8_t)v->phase;
+	r->wants = v->wants_vsock;
+	r->deleting = v->deleting;
+	r->unreadable = v->unreadable != NULL;
+	r->has_status = v->has_status;
+	r->has_phase = v->has_phase;
+	r->may_fall_back = v->may_fall_back;
+}
+
+/* The VMI has started, maybe just now: what it shows is what the guest has (I2). */
+static void note_start(struct allocator *a, struct vmi_record *r, const struct vmi *v)
+{
+	struct vmi_hold *visible = vmi_store_visible(r);
+
+	if (!r->started && vmi_has_started(v)) {
+		r->started = true;
+		if (visible != NULL)
+			visible->guest = true;
+	}
+	if ((counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
+}
+
+/* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
+static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, bool *known)
+{
+	char buffer[KEY_SIZE];
+	const char *key = key_of(v, buffer);
+	struct vmi_record *r = vmi_store_find(&a->store, key);
+
+	*known = r != NULL;
+	if (r != NULL)
+		return r;
+	if (!v->wants_vsock && v->cid_state != VMI_CID_PRESENT) {
+		if (v->unreadable != NULL)
+			notify_stranger(a, v, NOTICE_UNREADABLE, v->unreadable);
+		return NULL;
+	}
+	r = vmi_store_add(&a->store, key, v);
+	if (r == NULL) {
+		allocator_lost_track(a);
+		notify_stranger(a, v, NOTICE_OUT_OF_MEMORY, "");
+	}
+	return r;
+}
+
+void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms)
+{
+	unsigned __int128 version = parse_version(v->resource_version);
+	bool known;
+	struct vmi_record *r;
+
+	/* An object without a readable UID may be any of those that the list seems to lack (I9). */
+	if (listed && v->uid[0] == '\0')
+		a->list_blind = true;
+	r = record_for(a, v, &known);
+	if (r == NULL)
+		return;
+	if (listed)
+		r->seen_in_list = a->list_number;
+	if (known && version != 0 && version <= r->version)
+		return;
+	copy_facts(r, v, version);
+	if (v->unreadable != NULL && (r->told & 1u << NOTICE_UNREADABLE) == 0)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_UNREADABLE, .text = v->unreadable});
+	show_cid(a, r, v, known, now_ms);
+	note_start(a, r, v);
+	review(a, r, now_ms);
+}
+
+/* ---- a VMI is gone ---- */
+
+static void forget(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	struct vmi_hold *visible = vmi_store_visible(r);
+	uint32_t shown_cid = visible != NULL ? visible->cid : 0;
+
+	work_drop(a, r);
+	recount(a, r, 0);
+	while (r->holds != NULL)
+		let_go(a, r->holds, now_ms);
+	vmi_store_remove(&a->store, r);
+	if (visible != NULL)
+		review_cid(a, shown_cid, now_ms);
+}
+
+void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_ms)
+{
+	char buffer[KEY_SIZE];
+	struct vmi_record *r = vmi_store_find(&a->store, key_of(v, buffer));
+	unsigned __int128 version = parse_version(v->resource_version);
+
+	if (r == NULL || (version != 0 && version < r->version))
+		return;
+	forget(a, r, now_ms);
+}
+
+void allocator_list_started(struct allocator *a)
+{
+	a->list_number++;
+	a->list_blind = false;
+	a->list_lossy = false;
+}
+
+struct sweep {
+	struct allocator *a;
+	unsigned __int128 version;
+	uint64_t now_ms;
+};
+
+/* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the
+ * list. */
+static void sweep_record(void *data, struct table_node *node)
+{
+	struct sweep *sweep = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+
+	if (r->seen_in_list != sweep->a->list_number && r->version <= sweep->version)
+		forget(sweep->a, r, sweep->now_ms);
+}
+
+void allocator_list_done(struct allocator *a, const char *resource_version, uint64_t now_ms)
+{
+	struct sweep sweep = {.a = a, .version = parse_version(resource_version), .now_ms = now_ms};
+
+	if (!a->list_blind && sweep.version != 0)
+		table_visit(&a->store.by_uid, sweep_record, &sweep);
+	a->informed = !a->list_lossy;
+}
+
+/* ---- figures ---- */
+
+void allocator_stats(const struct allocator *a, struct allocator_stats *out)
+{
+	*out = (struct allocator_stats){
+		.tracked = a->store.by_uid.len,
+		.in_use = a->store.held_cids,
+		.quarantined = cid_quarantine_count(a->quarantine),
+		.available = cid_pool_available(a->pool),
+		.duplicates = a->store.duplicate_cids,
+		.invalid = a->counts[COUNT_INVALID],
+		.waiting = a->waiting,
+		.missed = a->counts[COUNT_MISSED],
+		.unreadable = a->counts[COUNT_UNREADABLE],
+		.in_flight = a->in_flight,
+		.informed = a->informed,
+	};
+}
+
+bool allocator_cid_of(const struct allocator *a, const char *uid, uint32_t *cid)
+{
+	const struct vmi_record *r = vmi_store_find(&a->store, uid);
+	const struct vmi_hold *visible = r != NULL ? vmi_store_visible(r) : NULL;
+
+	if (visible == NULL)
+		return false;
+	*cid = visible->cid;
+	return true;
+}
+
+bool allocator_is_held(const struct allocator *a, uint32_t cid)
+{
+	return vmi_store_owner(&a->store, cid, NULL) != NULL;
+}
+
+struct audit {
+	const struct allocator *a;
+	uint64_t counts[COUNT_KINDS];
+	uint64_t waiting;
+	const char *reason;
+};
+
+static void audit_record(void *data, struct table_node *node)
+{
+	struct audit *audit = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+
+	audit->waiting += r->work != NULL;
+	for (int i = 0; i < COUNT_KINDS; i++)
+		audit->counts[i] += (unsigned int)counts_of(audit->a, r) >> i & 1u;
+	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
+		if (!cid_pool_is_taken(audit->a->pool, h->cid))
+			audit->reason = "a CID with an owner is free in the pool";
+		if (h->owner != r)
+			audit->reason = "a hold is in the wrong hands";
+	}
+	if (r->work != NULL && !may_be_served(r))
+		audit->reason = "work for a VMI that may not be served";
+}
+
+bool allocator_validate(const struct allocator *a, const char **reason)
+{
+	struct audit audit = {.a = a};
+
+	if (!cid_pool_validate(a->pool, reason))
+		return false;
+	table_visit(&a->store.by_uid, audit_record, &audit);
+	if (audit.reason == NULL && audit.waiting != a->waiting)
+		audit.reason = "waiting is not the number of VMIs with work";
+	if (audit.reason == NULL && memcmp(audit.counts, a->counts, sizeof(audit.counts)) != 0)
+		audit.reason = "a gauge has drifted";
+	*reason = audit.reason;
+	return audit.reason == NULL;
+}

@@ -1,0 +1,180 @@
+/**
+ * allocator: decides which VMI gets which CID, and when. The core of the program, without I/O.
+ *
+ * Facts go in: a VMI seen or gone, a list complete, the gate, the term, the answer to a request, time passed.
+ * Wishes come out, one at a time, when the caller can serve one: send this patch, read this object. Notices
+ * tell what happened, for logs, events and metrics. It knows no libuv, no libcurl, no clock and no randomness
+ * but those handed in, so that the simulation can drive it through every order of events. Times are
+ * milliseconds of one clock that never goes back.
+ *
+ * The invariants I1-I9 of DESIGN are kept here; the code names them where it keeps them.
+ *
+ * Glossary: a VMI is *waiting* while it wants vsock, has not started and has no valid CID of its own. To
+ * *hold* a CID means that nobody else is given it. *Started*: the launcher may have built the domain (I2).
+ *
+ * Not thread-safe. Notices are given from inside the calls and must not call back.
+ */
+#ifndef CONTROLLER_ALLOCATOR_H
+#define CONTROLLER_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "cid/range.h"
+#include "controller/vmi.h"
+
+struct allocator;
+
+enum notice_kind {
+	NOTICE_ASSIGNED,  /* our write is verified (I4): cid, waited_ms */
+	NOTICE_REVERTED,  /* 2xx, but the answer does not show our CID (kubevirt.md 0.1) */
+	NOTICE_REFUSED,   /* the server said no, for another reason than a failed test: text */
+	NOTICE_OVERTAKEN, /* a precondition failed: the object moved on; read again at once */
+	NOTICE_UNKNOWN, /* the outcome of a write is not known: the CID stays with the VMI, the truth is read
+			   back */
+	NOTICE_THROTTLED,  /* the server asked us to wait, or cannot be reached */
+	NOTICE_VANISHED,   /* 404: the object is gone, its deletion has not been seen yet */
+	NOTICE_EXHAUSTED,  /* no free CID in the whole range */
+	NOTICE_FOREIGN,    /* somebody else set, changed (old_cid) or removed (cid 0) the CID */
+	NOTICE_DUPLICATE,  /* cid is shown by this VMI and by another one (other_*) */
+	NOTICE_INVALID,    /* cid is reserved, excluded or outside the range */
+	NOTICE_MISSED,     /* started without a CID: it has no vsock device until it is restarted */
+	NOTICE_UNREADABLE, /* the object is not as the API promises: text names the field */
+	NOTICE_OUT_OF_MEMORY,
+	NOTICE_COUNT,
+};
+
+/** All pointers borrowed during the call; "" where unknown. */
+struct notice {
+	enum notice_kind kind;
+	bool first; /* first of its kind for this VMI: worth an event */
+	const char *namespace, *name, *uid;
+	const char *other_namespace, *other_name;
+	uint32_t cid;
+	uint32_t old_cid;
+	uint64_t waited_ms; /* NOTICE_ASSIGNED: since the VMI was first seen waiting */
+	const char *text;
+};
+
+struct allocator_options {
+	const struct cid_range *range; /* borrowed */
+	uint64_t quarantine_ms;        /* rest of a CID after its last owner has gone (I5) */
+	uint32_t max_in_flight;        /* requests at the same time, 1 .. ALLOCATOR_MAX_IN_FLIGHT */
+	struct rng *rng;               /* borrowed; draws and jitter */
+	void (*notice)(void *data, const struct notice *n);
+	void *data;
+};
+
+#define ALLOCATOR_MAX_IN_FLIGHT 256
+
+/** Returns 0, -EINVAL, -ENOMEM. On success give *out to allocator_free(). */
+int allocator_create(struct allocator **out, const struct allocator_options *options);
+void allocator_free(struct allocator *a); /* NULL is fine */
+
+/* ---- facts ---- */
+
+/** A VMI as a watch event or a page of a list (@listed) shows it. A look that is not newer than what is known
+ * is ignored. */
+void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms);
+
+/** A DELETED event: the object with this UID is gone. */
+void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_ms);
+
+/** A list begins (again); what follows with listed = true is its content. */
+void allocator_list_started(struct allocator *a);
+
+/** All of the list was shown: what it did not name and what is not newer than @resource_version is gone. From
+ * the first one on the allocator is informed (I3). */
+void allocator_list_done(struct allocator *a, const char *resource_version, uint64_t now_ms);
+
+/** May new CIDs be given (I7)? Closed at the start. */
+void allocator_set_gate(struct allocator *a, bool open);
+
+/** This process raised the Lease to @term itself and may write (DESIGN "Term stripes"). None at the start. */
+void allocator_set_term(struct allocator *a, uint32_t term);
+void allocator_clear_term(struct allocator *a);
+
+/** Stops new requests for good; those in flight can still be answered. */
+void allocator_stop(struct allocator *a);
+
+/* ---- wishes ---- */
+
+enum wish_kind {
+	WISH_PATCH, /* give @cid under all conditions below; one JSON patch */
+	WISH_READ,  /* read the object from the API server (not from a cache) */
+};
+
+/** Strings are borrowed until the next call on the allocator. */
+struct wish {
+	enum wish_kind kind;
+	uint64_t ticket; /* for allocator_answer() */
+	const char *namespace, *name, *uid;
+	/* WISH_PATCH. Conditions: metadata.uid is @uid; status exists or not as has_status says; status.phase
+	 * is as phase and has_phase say; status.VSOCKCID is old_cid (replaces) or absent;
+	 * metadata.resourceVersion equals resource_version where it is not "". */
+	uint32_t cid;
+	bool has_status;
+	bool has_phase;
+	enum vmi_phase phase;
+	bool replaces;
+	uint32_t old_cid;
+	char resource_version[48];
+};
+
+/** The most urgent wish that can be served now (gate, term, window, pauses considered); the caller carries it
+ * out and gives the answer. False: none now. */
+bool allocator_next(struct allocator *a, struct wish *w, uint64_t now_ms);
+
+enum answer_kind {
+	ANSWER_OBJECT,      /* 2xx with the object as it is now */
+	ANSWER_TEST_FAILED, /* a condition did not hold: 422 without causes, 409 */
+	ANSWER_NOT_FOUND,   /* 404 */
+	ANSWER_REFUSED,     /* any other answer that surely changed nothing */
+	ANSWER_LATER,       /* surely not applied, ask again later: 429; could not connect */
+	ANSWER_UNKNOWN,     /* may have been applied: connection lost, time-out, 5xx */
+};
+
+struct answer {
+	enum answer_kind kind;
+	const struct vmi *object; /* ANSWER_OBJECT */
+	uint64_t retry_ms;        /* ANSWER_LATER: as the server asked, 0 where it did not */
+	const char *text;         /* for people, "" where there is none */
+};
+
+/** The outcome of the wish with @ticket; every wish is answered exactly once. */
+void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer *answer, uint64_t now_ms);
+
+/** When allocator_tick() is due, UINT64_MAX: nothing is waiting for time to pass. */
+uint64_t allocator_deadline(const struct allocator *a);
+
+/** Time has passed: ends pauses and quarantines. allocator_next() may have more afterwards. */
+void allocator_tick(struct allocator *a, uint64_t now_ms);
+
+/* ---- figures ---- */
+
+struct allocator_stats {
+	uint64_t tracked;     /* VMIs that want vsock or hold a CID */
+	uint64_t in_use;      /* CIDs with an owner */
+	uint64_t quarantined; /* CIDs that rest */
+	uint64_t available;   /* CIDs that can be given, in the whole range */
+	uint64_t duplicates;  /* CIDs that two or more VMIs show */
+	uint64_t invalid;     /* VMIs that show a CID which is reserved, excluded or out of range */
+	uint64_t waiting;     /* VMIs that are to be given a CID */
+	uint64_t missed;      /* live VMIs that started without a CID */
+	uint64_t unreadable;  /* VMIs that are not as the API promises */
+	uint64_t in_flight;   /* requests */
+	bool informed;        /* the first list is complete */
+};
+
+void allocator_stats(const struct allocator *a, struct allocator_stats *out);
+
+/** Checks counters, holds and pool against each other, for tests. On false *reason says what is wrong. */
+bool allocator_validate(const struct allocator *a, const char **reason);
+
+/** The CID that the VMI's status showed last, false where none; and whether anybody holds @cid. For tests. */
+bool allocator_cid_of(const struct allocator *a, const char *uid, uint32_t *cid);
+bool allocator_is_held(const struct allocator *a, uint32_t cid);
+
+#endif

@@ -1,0 +1,102 @@
+/**
+ * allocator_impl: what the two halves of the allocator share. allocator.c keeps the facts (who holds what,
+ * who needs what), allocator_work.c gets things done (queues, requests in flight, answers, pauses).
+ */
+#ifndef CONTROLLER_ALLOCATOR_IMPL_H
+#define CONTROLLER_ALLOCATOR_IMPL_H
+
+#include "base/backoff.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "cid/pool.h"
+#include "cid/quarantine.h"
+#include "controller/allocator.h"
+#include "controller/vmi_store.h"
+
+/** Gauges that a record can be counted under; bits of vmi_record.counted. */
+enum vmi_count { COUNT_INVALID, COUNT_MISSED, COUNT_UNREADABLE, COUNT_KINDS };
+
+/** What is being done for a VMI; DESIGN's Wanting, Assigning and Blocked. No assignment: Confirmed, Held or
+ * Ignored. */
+enum work_state {
+	WORK_WANTING,   /* queued for a write */
+	WORK_ASSIGNING, /* the write is in flight */
+	WORK_DOUBTING,  /* queued for a read: what we know may not be the truth */
+	WORK_READING,   /* the read is in flight */
+	WORK_BLOCKED,   /* nothing before a point in time */
+};
+
+/** Order of service: who is nearer to Scheduled comes first, because a CID after Scheduled is too late. */
+enum urgency { URGENCY_SCHEDULING, URGENCY_PENDING, URGENCY_OTHER, URGENCY_COUNT };
+
+struct slot;
+
+struct assignment {
+	struct vmi_record *record;
+	struct list queued;     /* while WANTING or DOUBTING */
+	struct heap_node timer; /* while BLOCKED; key = until, ms */
+	struct slot *slot;      /* while ASSIGNING or READING */
+	struct backoff backoff;
+	uint64_t since_ms;                 /* first seen waiting */
+	unsigned __int128 refused_version; /* a test failed on a write based on this version; 0: none did */
+	uint8_t state;                     /* enum work_state */
+	uint8_t resume;                    /* state after BLOCKED */
+	uint8_t urgency;                   /* enum urgency, of the queue that it is in */
+	uint8_t overtaken;                 /* failed tests in a row */
+};
+
+/** A request in flight. */
+struct slot {
+	struct assignment *work; /* NULL: nobody waits for the outcome any more */
+	uint64_t ticket;         /* 0: the slot is free */
+	enum wish_kind kind;
+	uint32_t cid; /* WISH_PATCH */
+};
+
+struct allocator {
+	struct allocator_options options;
+	struct vmi_store store;
+	struct cid_pool *pool;
+	struct cid_quarantine *quarantine;
+	uint64_t counts[COUNT_KINDS];
+	/* lists */
+	uint32_t list_number;
+	bool list_blind; /* it showed something that could not be told apart: nothing may be taken as gone
+			    from it */
+	bool list_lossy; /* something that it showed could not be remembered */
+	bool informed;
+	/* permission */
+	bool gate_open;
+	bool has_term;
+	bool stopped;
+	uint32_t stripe; /* of the term, or a later one once that is used up */
+	/* work */
+	uint64_t waiting;
+	struct list doubting;
+	struct list wanting[URGENCY_COUNT];
+	struct heap blocked;
+	struct slot slots[ALLOCATOR_MAX_IN_FLIGHT];
+	uint32_t in_flight;
+	uint64_t last_ticket;
+	uint64_t paused_until_ms; /* the server wants to be left alone until then */
+	struct backoff server_backoff;
+};
+
+/** Gives a notice about @r; @n->kind and the special members are filled in, the identity is added here. */
+void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n);
+
+/** Makes @r an owner of @cid: the pool knows it as taken, and it rests no longer. NULL: out of memory. */
+struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid);
+
+/** Memory for what must be remembered is missing: writes nothing until a new list has shown everything again.
+ */
+void allocator_lost_track(struct allocator *a);
+
+/** Starts to work for @r, if nothing is being done yet; moves it to the queue of its urgency if it waits in
+ * one. */
+void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms);
+
+/** Ends what is being done for @r; a request in flight goes on without it. */
+void work_drop(struct allocator *a, struct vmi_record *r);
+
+#endif

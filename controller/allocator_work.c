@@ -1,0 +1,422 @@
+/* The second half of the allocator: queues, requests in flight, answers, pauses. See allocator_impl.h. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "controller/allocator_impl.h"
+
+#define WORK_BACKOFF_INITIAL_MS 500
+#define WORK_BACKOFF_MAX_MS     60000
+/* Failed tests in a row after which even an object that keeps moving has to wait. */
+#define MAX_OVERTAKEN 5
+/* A server may ask for any pause; longer ones are not believed. */
+#define MAX_PAUSE_MS 60000
+
+/* ---- the states of an assignment ---- */
+
+#define TO(state) (1u << (state))
+
+static const uint8_t work_moves[] = {
+	[WORK_WANTING] = TO(WORK_WANTING) | TO(WORK_ASSIGNING) | TO(WORK_BLOCKED),
+	[WORK_ASSIGNING] = TO(WORK_WANTING) | TO(WORK_DOUBTING) | TO(WORK_BLOCKED),
+	[WORK_DOUBTING] = TO(WORK_DOUBTING) | TO(WORK_READING),
+	[WORK_READING] = TO(WORK_WANTING) | TO(WORK_DOUBTING) | TO(WORK_BLOCKED),
+	[WORK_BLOCKED] = TO(WORK_WANTING) | TO(WORK_DOUBTING),
+};
+
+static enum urgency urgency_of(const struct vmi_record *r)
+{
+	switch ((enum vmi_phase)r->phase) {
+	case VMI_PHASE_SCHEDULING:
+		return URGENCY_SCHEDULING;
+	case VMI_PHASE_PENDING:
+		return URGENCY_PENDING;
+	default:
+		return URGENCY_OTHER;
+	}
+}
+
+/* The only place that sets the state. The queue or the timer that belongs to it is set here too, but for
+ * BLOCKED's timer. */
+static void work_move(struct allocator *a, struct assignment *w, enum work_state to)
+{
+	assert((work_moves[w->state] & TO(to)) != 0);
+	list_remove(&w->queued);
+	heap_remove(&a->blocked, &w->timer);
+	w->state = (uint8_t)to;
+	w->urgency = (uint8_t)urgency_of(w->record);
+	if (to == WORK_WANTING)
+		list_push_back(&a->wanting[w->urgency], &w->queued);
+	else if (to == WORK_DOUBTING)
+		list_push_back(&a->doubting, &w->queued);
+}
+
+/* Nothing for a while, then @resume. */
+static void work_block(struct allocator *a, struct assignment *w, enum work_state resume, uint64_t now_ms)
+{
+	uint64_t until_ms = now_ms + backoff_next(&w->backoff, a->options.rng);
+
+	work_move(a, w, WORK_BLOCKED);
+	w->resume = (uint8_t)resume;
+	if (heap_set(&a->blocked, &w->timer, until_ms) != 0)
+		work_move(a, w, resume); /* no memory for a timer: rather too early than never */
+}
+
+void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	struct assignment *w = r->work;
+
+	if (w != NULL) {
+		/* Only a change of urgency moves it: an object that is updated often keeps its place in the
+		 * queue. */
+		if (w->state == WORK_WANTING && w->urgency != urgency_of(r))
+			work_move(a, w, WORK_WANTING);
+		return;
+	}
+	w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		allocator_lost_track(a);
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY});
+		return;
+	}
+	w->record = r;
+	w->since_ms = now_ms;
+	list_init(&w->queued);
+	backoff_init(&w->backoff, WORK_BACKOFF_INITIAL_MS, WORK_BACKOFF_MAX_MS);
+	r->work = w;
+	a->waiting++;
+	work_move(a, w, WORK_WANTING);
+}
+
+void work_drop(struct allocator *a, struct vmi_record *r)
+{
+	struct assignment *w = r->work;
+
+	if (w == NULL)
+		return;
+	list_remove(&w->queued);
+	heap_remove(&a->blocked, &w->timer);
+	if (w->slot != NULL)
+		w->slot->work = NULL;
+	r->work = NULL;
+	a->waiting--;
+	free(w);
+}
+
+/* ---- permission and time ---- */
+
+void allocator_set_gate(struct allocator *a, bool open)
+{
+	a->gate_open = open;
+}
+
+void allocator_set_term(struct allocator *a, uint32_t term)
+{
+	a->has_term = true;
+	a->stripe = cid_stripe_of(term);
+	cid_pool_set_stripe(a->pool, a->stripe);
+}
+
+void allocator_clear_term(struct allocator *a)
+{
+	a->has_term = false;
+}
+
+void allocator_stop(struct allocator *a)
+{
+	a->stopped = true;
+}
+
+static bool has_queued_work(const struct allocator *a)
+{
+	for (int i = 0; i < URGENCY_COUNT; i++)
+		if (!list_empty(&a->wanting[i]))
+			return true;
+	return !list_empty(&a->doubting);
+}
+
+uint64_t allocator_deadline(const struct allocator *a)
+{
+	const struct heap_node *blocked = heap_first(&a->blocked);
+	uint64_t deadline_ms = cid_quarantine_next_ms(a->quarantine);
+
+	if (blocked != NULL && blocked->key < deadline_ms)
+		deadline_ms = blocked->key;
+	if (a->paused_until_ms != 0 && a->paused_until_ms < deadline_ms && has_queued_work(a))
+		deadline_ms = a->paused_until_ms;
+	return deadline_ms;
+}
+
+void allocator_tick(struct allocator *a, uint64_t now_ms)
+{
+	struct heap_node *due;
+	uint32_t cid;
+
+	while (cid_quarantine_pop(a->quarantine, now_ms, &cid))
+		cid_pool_release(a->pool, cid);
+	while ((due = heap_first(&a->blocked)) != NULL && due->key <= now_ms) {
+		struct assignment *w = container_of(due, struct assignment, timer);
+
+		work_move(a, w, w->resume);
+	}
+	if (a->paused_until_ms <= now_ms)
+		a->paused_until_ms = 0;
+}
+
+/* ---- wishes ---- */
+
+static struct slot *take_slot(struct allocator *a, struct assignment *w, enum wish_kind kind, uint32_t cid)
+{
+	for (uint32_t i = 0; i < a->options.max_in_flight; i++) {
+		struct slot *slot = &a->slots[i];
+
+		if (slot->ticket != 0)
+			continue;
+		*slot = (struct slot){.work = w, .kind = kind, .cid = cid};
+		slot->ticket = ++a->last_ticket * ALLOCATOR_MAX_IN_FLIGHT + i;
+		w->slot = slot;
+		a->in_flight++;
+		return slot;
+	}
+	return NULL;
+}
+
+/* A CID that this VMI holds already and that nobody else does: asked for before with an unknown outcome, or
+ * removed from its status by somebody. Giving the same one again makes a late first write harmless. */
+static bool held_before(const struct allocator *a, const struct vmi_record *r, uint32_t *cid)
+{
+	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
+		const struct vmi_hold *first = vmi_store_owner(&a->store, h->cid, NULL);
+
+		if (h->visible || !cid_range_contains(a->options.range, h->cid))
+			continue;
+		if (first == h && vmi_store_owner(&a->store, h->cid, h) == NULL) {
+			*cid = h->cid;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The CID to ask for. I6: only what the pool counts as free within the range. A stripe that is used up is
+ * left for the next one with a free CID: that value is as unique in our own view, only no longer by the term
+ * alone. */
+static int choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid)
+{
+	if (held_before(a, r, cid))
+		return 0;
+	if (cid_pool_draw(a->pool, a->options.rng, cid) == 0)
+		return 0;
+	if (cid_pool_next_stripe(a->pool, a->stripe, &a->stripe) != 0)
+		return -ENOSPC;
+	cid_pool_set_stripe(a->pool, a->stripe);
+	return cid_pool_draw(a->pool, a->options.rng, cid);
+}
+
+static void format_version(unsigned __int128 version, char out[static 48])
+{
+	char digits[40];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + (int)(version % 10));
+		version /= 10;
+	} while (version != 0);
+	for (size_t i = 0; i < n; i++)
+		out[i] = digits[n - 1 - i];
+	out[n] = '\0';
+}
+
+static void fill_wish(struct wish *w, const struct slot *slot, const struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	*w = (struct wish){
+		.kind = slot->kind,
+		.ticket = slot->ticket,
+		.namespace = vmi_record_namespace(r),
+		.name = vmi_record_name(r),
+		.uid = vmi_record_uid(r),
+		.cid = slot->cid,
+		.has_status = r->has_status,
+		.has_phase = r->has_phase,
+		.phase = (enum vmi_phase)r->phase,
+		.replaces = visible != NULL,
+		.old_cid = visible != NULL ? visible->cid : 0,
+	};
+	/* I2: the phase of such a VMI can come back to the value that we read after it had started in
+	 * between, so equality of the phase proves nothing; only the whole object's version does. */
+	if ((r->may_fall_back || r->phase == VMI_PHASE_WAITING_FOR_SYNC) && r->version != 0)
+		format_version(r->version, w->resource_version);
+}
+
+/* Asks for a CID for @w; false: there is none, or no memory to remember it. */
+static bool start_patch(struct allocator *a, struct assignment *w, struct wish *wish, uint64_t now_ms)
+{
+	struct vmi_record *r = w->record;
+	struct vmi_hold *h;
+	uint32_t cid;
+
+	if (choose_cid(a, r, &cid) != 0) {
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_EXHAUSTED});
+		work_block(a, w, WORK_WANTING, now_ms);
+		return false;
+	}
+	h = allocator_own(a, r, cid);
+	if (h == NULL) {
+		cid_pool_release(a->pool, cid);
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
+		work_block(a, w, WORK_WANTING, now_ms);
+		return false;
+	}
+	h->asked = true;
+	work_move(a, w, WORK_ASSIGNING);
+	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);
+	return true;
+}
+
+bool allocator_next(struct allocator *a, struct wish *wish, uint64_t now_ms)
+{
+	struct list *first = list_first(&a->doubting);
+
+	/* I3: without a complete list nothing is known; a pause that the server asked for holds for
+	 * everything. */
+	if (a->stopped || !a->informed || a->in_flight >= a->options.max_in_flight ||
+	    now_ms < a->paused_until_ms)
+		return false;
+	if (first != NULL) {
+		struct assignment *w = container_of(first, struct assignment, queued);
+
+		work_move(a, w, WORK_READING);
+		fill_wish(wish, take_slot(a, w, WISH_READ, 0), w->record);
+		return true;
+	}
+	/* I7: gate; and the right to write, which is the term. */
+	if (!a->gate_open || !a->has_term)
+		return false;
+	for (int i = 0; i < URGENCY_COUNT; i++) {
+		while ((first = list_first(&a->wanting[i])) != NULL) {
+			if (start_patch(a, container_of(first, struct assignment, queued), wish, now_ms))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- answers ---- */
+
+static void notify_about(struct allocator *a, struct vmi_record *r, enum notice_kind kind, uint32_t cid,
+			 const char *text)
+{
+	allocator_notify(a, r, (struct notice){.kind = kind, .cid = cid, .text = text});
+}
+
+/* The object has moved on since we looked: read it and try again at once, for the race may be close. But an
+ * object that has not changed is refused for a reason that a new try will not heal. */
+static void after_read(struct allocator *a, struct assignment *w, uint64_t now_ms)
+{
+	bool refused = w->refused_version != 0 && w->record->version == w->refused_version;
+
+	if (refused)
+		notify_about(a, w->record, NOTICE_REFUSED, 0,
+			     "the conditions hold, yet the server says they do not");
+	w->refused_version = 0;
+	if (refused || w->overtaken > MAX_OVERTAKEN)
+		work_block(a, w, WORK_WANTING, now_ms);
+	else
+		work_move(a, w, WORK_WANTING);
+}
+
+static void answered_object(struct allocator *a, struct assignment *w, const struct slot *slot,
+			    const struct vmi *object, uint64_t now_ms)
+{
+	struct vmi_record *r = w->record;
+
+	if (strcmp(object->uid, vmi_record_uid(r)) != 0) {
+		/* Another object has the name now; the deletion of ours is still on its way to us. */
+		notify_about(a, r, NOTICE_VANISHED, slot->cid, "");
+		work_block(a, w, WORK_DOUBTING, now_ms);
+		return;
+	}
+	/* Shows our CID and ends the work, if all is well (I4). */
+	allocator_vmi_seen(a, object, false, now_ms);
+	if (r->work != w)
+		return;
+	if (slot->kind == WISH_READ) {
+		after_read(a, w, now_ms);
+		return;
+	}
+	notify_about(a, r, NOTICE_REVERTED, slot->cid, "");
+	work_block(a, w, WORK_WANTING, now_ms);
+}
+
+/* All requests stop for a while: as long as the server asked for, or longer each time where it did not say.
+ */
+static void pause_all(struct allocator *a, uint64_t retry_ms, uint64_t now_ms)
+{
+	uint64_t pause_ms = backoff_next(&a->server_backoff, a->options.rng);
+
+	if (retry_ms > pause_ms)
+		pause_ms = retry_ms < MAX_PAUSE_MS ? retry_ms : MAX_PAUSE_MS;
+	if (now_ms + pause_ms > a->paused_until_ms)
+		a->paused_until_ms = now_ms + pause_ms;
+}
+
+/* Back to the queue that @w came from. */
+static void work_requeue(struct allocator *a, struct assignment *w, const struct slot *slot)
+{
+	work_move(a, w, slot->kind == WISH_READ ? WORK_DOUBTING : WORK_WANTING);
+}
+
+static void answered(struct allocator *a, struct assignment *w, const struct slot *slot,
+		     const struct answer *answer, uint64_t now_ms)
+{
+	struct vmi_record *r = w->record;
+
+	switch (answer->kind) {
+	case ANSWER_OBJECT:
+		answered_object(a, w, slot, answer->object, now_ms);
+		break;
+	case ANSWER_TEST_FAILED:
+		notify_about(a, r, NOTICE_OVERTAKEN, slot->cid, answer->text);
+		w->refused_version = r->version;
+		w->overtaken++;
+		work_move(a, w, WORK_DOUBTING);
+		break;
+	case ANSWER_NOT_FOUND:
+		notify_about(a, r, NOTICE_VANISHED, slot->cid, answer->text);
+		work_block(a, w, WORK_DOUBTING, now_ms);
+		break;
+	case ANSWER_REFUSED:
+		notify_about(a, r, NOTICE_REFUSED, slot->cid, answer->text);
+		work_block(a, w, slot->kind == WISH_READ ? WORK_DOUBTING : WORK_WANTING, now_ms);
+		break;
+	case ANSWER_LATER:
+		notify_about(a, r, NOTICE_THROTTLED, slot->cid, answer->text);
+		work_requeue(a, w, slot);
+		break;
+	case ANSWER_UNKNOWN:
+		if (slot->kind == WISH_PATCH)
+			notify_about(a, r, NOTICE_UNKNOWN, slot->cid, answer->text);
+		work_block(a, w, WORK_DOUBTING, now_ms);
+		break;
+	}
+}
+
+void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer *answer, uint64_t now_ms)
+{
+	struct slot *in_use = &a->slots[ticket % ALLOCATOR_MAX_IN_FLIGHT];
+	struct slot slot = *in_use;
+
+	assert(in_use->ticket == ticket);
+	*in_use = (struct slot){0};
+	a->in_flight--;
+	if (answer->kind == ANSWER_LATER)
+		pause_all(a, answer->retry_ms, now_ms);
+	else if (answer->kind != ANSWER_UNKNOWN)
+		backoff_reset(&a->server_backoff);
+	if (slot.work == NULL)
+		return;
+	slot.work->slot = NULL;
+	answered(a, slot.work, &slot, answer, now_ms);
+}
