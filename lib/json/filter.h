@@ -20,6 +20,12 @@ extern const char json_each[];
 /** Paths deeper than this are refused. */
 #define JSON_FILTER_MAX_DEPTH 16
 
+/** A wanted value by its path from some top, for tables of what a decoder wants. */
+struct json_field {
+	int id; /* >= 0 */
+	const char *const *path;
+};
+
 struct json_filter;
 
 /** An empty filter. Returns 0 or -ENOMEM. On success give *out to json_filter_free(). */

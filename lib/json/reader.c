@@ -8,26 +8,10 @@
 #include "base/buf.h"
 #include "json/filter_impl.h"
 #include "json/number.h"
+#include "json/position.h"
 #include "json/scan.h"
+#include "json/skip.h"
 #include "json/text.h"
-
-/* What the next byte belongs to. The first two end read_tokens(). */
-enum state {
-	FAILED,
-	BETWEEN,       /* top-level values: nothing read of the next one */
-	VALUE,         /* a value must come */
-	FIRST_ELEMENT, /* behind a '[': a value or ']' */
-	FIRST_KEY,     /* behind a '{': a key or '}' */
-	KEY,           /* behind a ',' in an object: a key */
-	COLON,         /* behind a key */
-	NEXT,          /* behind a value: ',' or the closing bracket */
-	IN_KEY,        /* within ... */
-	IN_STRING,
-	IN_NUMBER,
-	IN_LITERAL,
-};
-
-#define NESTING_WORDS ((JSON_READER_MAX_DEPTH + 63) / 64)
 
 struct json_reader {
 	const struct json_filter *filter;
@@ -35,22 +19,19 @@ struct json_reader {
 	void *data;
 	struct json_reader_limits limits;
 
-	enum state state;
+	struct json_position position;
 	const char *at;    /* the next byte, valid within a feed */
 	uint64_t offset;   /* bytes of the chunks before this one */
 	uint64_t started;  /* offset at which the top-level value began */
 	int failure;       /* what ended the input */
 	const char *fault; /* what is wrong with the text, NULL where a callback failed */
 
-	/* Open containers: all of them as bits (1: object), those that the filter follows also as nodes.
-	 * What is inside of others is wanted by nobody. */
-	size_t depth;
+	/* The outermost of the open containers: those that the filter follows. What is inside of the others
+	 * is wanted by nobody. */
 	size_t followed;
-	bool in_object;
 	const struct json_node *inside; /* that of the innermost container; NULL: not followed */
 	const struct json_node *node;   /* that of the next or current value; NULL: unwanted */
 	const struct json_node *nodes[JSON_FILTER_MAX_DEPTH + 1];
-	uint64_t nesting[NESTING_WORDS];
 
 	/* The scalar or key that is being read. */
 	struct json_text text;
@@ -60,30 +41,30 @@ struct json_reader {
 	enum json_value_kind literal_kind;
 };
 
-static enum state fail(struct json_reader *r, const char *fault)
+static enum json_expected fail(struct json_reader *r, const char *fault)
 {
 	r->failure = -EBADMSG;
 	r->fault = fault;
-	return FAILED;
+	return JSON_FAILED;
 }
 
 /* A callback has ended the feed: what there is to say it knows better. */
-static enum state refused(struct json_reader *r, int rc)
+static enum json_expected refused(struct json_reader *r, int rc)
 {
 	r->failure = rc;
 	r->fault = NULL;
-	return FAILED;
+	return JSON_FAILED;
 }
 
-static enum state out_of_memory(struct json_reader *r)
+static enum json_expected out_of_memory(struct json_reader *r)
 {
 	r->failure = -ENOMEM;
 	r->fault = "out of memory";
-	return FAILED;
+	return JSON_FAILED;
 }
 
 /* json_text_read() has failed with @rc. */
-static enum state fail_text(struct json_reader *r, int rc)
+static enum json_expected fail_text(struct json_reader *r, int rc)
 {
 	return rc == -ENOMEM ? out_of_memory(r) : fail(r, r->text.fault);
 }
@@ -108,17 +89,17 @@ static int emit(struct json_reader *r, enum json_value_kind kind, bool cut)
 }
 
 /* A value has ended: on to the next one. */
-static enum state value_ended(struct json_reader *r)
+static enum json_expected value_ended(struct json_reader *r)
 {
 	int rc;
 
-	if (r->depth > 0)
-		return NEXT;
+	if (r->position.depth > 0)
+		return JSON_AT_NEXT;
 	rc = r->events->document == NULL ? 0 : r->events->document(r->data);
-	return rc != 0 ? refused(r, rc) : BETWEEN;
+	return rc != 0 ? refused(r, rc) : JSON_BETWEEN;
 }
 
-static enum state scalar_ended(struct json_reader *r, enum json_value_kind kind, bool cut)
+static enum json_expected scalar_ended(struct json_reader *r, enum json_value_kind kind, bool cut)
 {
 	if (is_wanted(r)) {
 		int rc = emit(r, kind, cut);
@@ -131,19 +112,18 @@ static enum state scalar_ended(struct json_reader *r, enum json_value_kind kind,
 
 /* --- containers --- */
 
+/* The innermost container is now another one, which matches @node (NULL: none). */
 static void follow(struct json_reader *r, const struct json_node *node)
 {
 	r->inside = node;
-	r->node = node == NULL || r->in_object ? NULL : node->each;
+	r->node = node == NULL || r->position.in_object ? NULL : node->each;
 }
 
-static enum state open_container(struct json_reader *r, bool object)
+static enum json_expected open_container(struct json_reader *r, bool object)
 {
 	const struct json_node *node = r->node;
-	uint64_t bit = (uint64_t)1 << r->depth % 64;
-	uint64_t *word = &r->nesting[r->depth / 64];
 
-	if (r->depth == JSON_READER_MAX_DEPTH)
+	if (r->position.depth == JSON_READER_MAX_DEPTH)
 		return fail(r, "nested too deeply");
 	if (is_wanted(r)) {
 		int rc = emit(r, object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, false);
@@ -151,14 +131,12 @@ static enum state open_container(struct json_reader *r, bool object)
 		if (rc != 0)
 			return refused(r, rc);
 	}
-	*word = object ? *word | bit : *word & ~bit;
-	r->depth++;
-	r->in_object = object;
+	json_position_push(&r->position, object);
 	if (node != NULL)
 		r->nodes[r->followed++] = node;
 	follow(r, node);
 	r->at++;
-	return object ? FIRST_KEY : FIRST_ELEMENT;
+	return object ? JSON_AT_FIRST_KEY : JSON_AT_FIRST_ELEMENT;
 }
 
 /* The innermost container is one that the filter follows, and it has ended. */
@@ -171,66 +149,103 @@ static int leave_followed(struct json_reader *r)
 	return r->events->end(r->data, node->field);
 }
 
-static enum state close_container(struct json_reader *r, bool object)
+static enum json_expected close_container(struct json_reader *r, bool object)
 {
-	if (r->in_object != object)
+	bool back_in_followed;
+
+	if (r->position.in_object != object)
 		return fail(r, object ? "',' or ']' expected" : "',' or '}' expected");
-	if (r->depth == r->followed) {
+	if (r->position.depth == r->followed) {
 		int rc = leave_followed(r);
 
 		if (rc != 0)
 			return refused(r, rc);
 	}
 	r->at++;
-	r->depth--;
-	if (r->depth > 0)
-		r->in_object = r->nesting[(r->depth - 1) / 64] >> (r->depth - 1) % 64 & 1;
-	follow(r, r->depth > 0 && r->depth == r->followed ? r->nodes[r->followed - 1] : NULL);
+	json_position_pop(&r->position);
+	back_in_followed = r->followed > 0 && r->position.depth == r->followed;
+	follow(r, back_in_followed ? r->nodes[r->followed - 1] : NULL);
 	return value_ended(r);
 }
 
 /* --- scalars and keys: each reads on from r->at up to its end or @end --- */
 
-static enum state read_string(struct json_reader *r, const char *end)
+static enum json_expected read_string(struct json_reader *r, const char *end)
 {
 	int rc = json_text_read(&r->text, &r->at, end);
 
 	if (rc < 0)
 		return fail_text(r, rc);
-	return rc == JSON_TEXT_CLOSED ? scalar_ended(r, JSON_VALUE_STRING, r->text.cut) : IN_STRING;
+	return rc == JSON_TEXT_CLOSED ? scalar_ended(r, JSON_VALUE_STRING, r->text.cut) : JSON_IN_STRING;
 }
 
-static enum state begin_string(struct json_reader *r, const char *end)
+/* The closing quote of the string that begins at r->at, where it is all there and needs no decoding: most
+ * strings of a server are such. NULL otherwise. */
+static const char *plain_end(const struct json_reader *r, const char *end)
 {
+	const char *p = scan_plain(r->at + 1, end);
+
+	return p < end && *p == '"' ? p : NULL;
+}
+
+static enum json_expected take_plain_string(struct json_reader *r, const char *quote)
+{
+	const char *start = r->at + 1;
+	size_t n = (size_t)(quote - start);
+	bool cut = n > r->limits.max_text;
+
+	if (is_wanted(r)) {
+		buf_reset(&r->scratch);
+		if (buf_add(&r->scratch, start, cut ? r->limits.max_text : n) != 0)
+			return out_of_memory(r);
+	}
+	r->at = quote + 1;
+	return scalar_ended(r, JSON_VALUE_STRING, cut);
+}
+
+static enum json_expected begin_string(struct json_reader *r, const char *end)
+{
+	const char *quote = plain_end(r, end);
+
+	if (quote != NULL)
+		return take_plain_string(r, quote);
 	r->at++;
 	json_text_begin(&r->text, is_wanted(r) ? &r->scratch : NULL, r->limits.max_text);
 	return read_string(r, end);
 }
 
-static enum state read_key(struct json_reader *r, const char *end)
+static enum json_expected read_key(struct json_reader *r, const char *end)
 {
 	int rc = json_text_read(&r->text, &r->at, end);
 
 	if (rc < 0)
 		return fail_text(r, rc);
 	if (rc == JSON_TEXT_MORE)
-		return IN_KEY;
+		return JSON_IN_KEY;
 	if (r->text.out != NULL && !r->text.cut)
 		r->node = json_node_member(r->inside, buf_str(&r->scratch), r->scratch.len);
-	return COLON;
+	return JSON_AT_COLON;
 }
 
-static enum state begin_key(struct json_reader *r, const char *end)
+static enum json_expected begin_key(struct json_reader *r, const char *end)
 {
 	bool collect = r->inside != NULL && r->inside->members != NULL;
+	const char *quote = plain_end(r, end);
+	const char *start = r->at + 1;
 
-	r->at++;
 	r->node = NULL;
+	if (quote != NULL) {
+		if (collect)
+			r->node = json_node_member(r->inside, start, (size_t)(quote - start));
+		r->at = quote + 1;
+		return JSON_AT_COLON;
+	}
+	r->at = start;
 	json_text_begin(&r->text, collect ? &r->scratch : NULL, r->filter->longest_key);
 	return read_key(r, end);
 }
 
-static enum state read_number(struct json_reader *r, const char *end)
+static enum json_expected read_number(struct json_reader *r, const char *end)
 {
 	const char *start = r->at;
 
@@ -245,15 +260,15 @@ static enum state read_number(struct json_reader *r, const char *end)
 		r->text.cut = r->text.cut || n > room;
 	}
 	if (r->at == end)
-		return IN_NUMBER;
+		return JSON_IN_NUMBER;
 	if (!json_number_complete(r->number))
 		return fail(r, "digit expected in a number");
-	if (r->depth == 0 && !scan_is_space(*r->at))
+	if (r->position.depth == 0 && !scan_is_space(*r->at))
 		return fail(r, "white space expected after a top-level number");
 	return scalar_ended(r, JSON_VALUE_NUMBER, r->text.cut);
 }
 
-static enum state begin_number(struct json_reader *r, const char *end)
+static enum json_expected begin_number(struct json_reader *r, const char *end)
 {
 	r->number = JSON_NUMBER_START;
 	r->text.cut = false;
@@ -261,7 +276,7 @@ static enum state begin_number(struct json_reader *r, const char *end)
 	return read_number(r, end);
 }
 
-static enum state read_literal(struct json_reader *r, const char *end)
+static enum json_expected read_literal(struct json_reader *r, const char *end)
 {
 	while (r->at < end && *r->literal != '\0') {
 		if (*r->at != *r->literal)
@@ -269,11 +284,11 @@ static enum state read_literal(struct json_reader *r, const char *end)
 		r->at++;
 		r->literal++;
 	}
-	return *r->literal == '\0' ? scalar_ended(r, r->literal_kind, false) : IN_LITERAL;
+	return *r->literal == '\0' ? scalar_ended(r, r->literal_kind, false) : JSON_IN_LITERAL;
 }
 
-static enum state begin_literal(struct json_reader *r, const char *end, enum json_value_kind kind,
-				const char *rest)
+static enum json_expected begin_literal(struct json_reader *r, const char *end, enum json_value_kind kind,
+					const char *rest)
 {
 	r->at++;
 	r->literal = rest;
@@ -281,7 +296,7 @@ static enum state begin_literal(struct json_reader *r, const char *end, enum jso
 	return read_literal(r, end);
 }
 
-static enum state begin_value(struct json_reader *r, const char *end)
+static enum json_expected begin_value(struct json_reader *r, const char *end)
 {
 	switch (*r->at) {
 	case '"':
@@ -306,42 +321,42 @@ static enum state begin_value(struct json_reader *r, const char *end)
 
 /* --- the machine --- */
 
-static enum state after_value(struct json_reader *r)
+static enum json_expected after_value(struct json_reader *r)
 {
 	switch (*r->at) {
 	case ',':
 		r->at++;
-		return r->in_object ? KEY : VALUE;
+		return r->position.in_object ? JSON_AT_KEY : JSON_AT_VALUE;
 	case '}':
 		return close_container(r, true);
 	case ']':
 		return close_container(r, false);
 	default:
-		return fail(r, r->in_object ? "',' or '}' expected" : "',' or ']' expected");
+		return fail(r, r->position.in_object ? "',' or '}' expected" : "',' or ']' expected");
 	}
 }
 
-static enum state read_token(struct json_reader *r, enum state state, const char *end)
+static enum json_expected read_token(struct json_reader *r, enum json_expected expected, const char *end)
 {
 	char c = *r->at;
 
-	switch (state) {
-	case VALUE:
+	switch (expected) {
+	case JSON_AT_VALUE:
 		return begin_value(r, end);
-	case FIRST_ELEMENT:
+	case JSON_AT_FIRST_ELEMENT:
 		return c == ']' ? close_container(r, false) : begin_value(r, end);
-	case FIRST_KEY:
+	case JSON_AT_FIRST_KEY:
 		if (c == '}')
 			return close_container(r, true);
 		return c == '"' ? begin_key(r, end) : fail(r, "a key or '}' expected");
-	case KEY:
+	case JSON_AT_KEY:
 		return c == '"' ? begin_key(r, end) : fail(r, "a key expected");
-	case COLON:
+	case JSON_AT_COLON:
 		if (c != ':')
 			return fail(r, "':' expected");
 		r->at++;
-		return VALUE;
-	case NEXT:
+		return JSON_AT_VALUE;
+	case JSON_AT_NEXT:
 		return after_value(r);
 	default:
 		return fail(r, "bad state");
@@ -349,34 +364,36 @@ static enum state read_token(struct json_reader *r, enum state state, const char
 }
 
 /* Reads on within a scalar or key that began in an earlier chunk. */
-static enum state read_rest(struct json_reader *r, enum state state, const char *end)
+static enum json_expected read_rest(struct json_reader *r, enum json_expected expected, const char *end)
 {
-	switch (state) {
-	case IN_KEY:
+	switch (expected) {
+	case JSON_IN_KEY:
 		return read_key(r, end);
-	case IN_STRING:
+	case JSON_IN_STRING:
 		return read_string(r, end);
-	case IN_NUMBER:
+	case JSON_IN_NUMBER:
 		return read_number(r, end);
-	case IN_LITERAL:
+	case JSON_IN_LITERAL:
 		return read_literal(r, end);
 	default:
-		return state;
+		return expected;
 	}
 }
 
 /* Up to @end, to the end of the top-level value or to a failure. */
-static enum state read_tokens(struct json_reader *r, const char *end)
+static void read_tokens(struct json_reader *r, const char *end)
 {
-	enum state state = read_rest(r, r->state, end);
+	struct json_position *position = &r->position;
 
-	while (state > BETWEEN && r->at < end) {
-		if (scan_is_space(*r->at))
-			r->at++;
-		else
-			state = read_token(r, state, end);
+	position->expected = read_rest(r, position->expected, end);
+	while (position->expected > JSON_BETWEEN) {
+		if (position->depth > r->followed)
+			r->at = json_skip(position, r->followed, r->at, end);
+		r->at = scan_space(r->at, end);
+		if (r->at == end)
+			return;
+		position->expected = read_token(r, position->expected, end);
 	}
-	return state;
 }
 
 /* The end of what may be read of the current top-level value. */
@@ -392,18 +409,18 @@ static void read_document(struct json_reader *r, const char *bytes, const char *
 {
 	const char *limit;
 
-	if (r->state == BETWEEN) {
+	if (r->position.expected == JSON_BETWEEN) {
 		r->at = scan_space(r->at, end);
 		if (r->at == end)
 			return;
 		r->started = r->offset + (uint64_t)(r->at - bytes);
 		r->node = r->filter->root;
-		r->state = VALUE;
+		r->position.expected = JSON_AT_VALUE;
 	}
 	limit = window(r, r->offset + (uint64_t)(r->at - bytes), end);
-	r->state = read_tokens(r, limit);
-	if (r->state > BETWEEN && limit < end) {
-		r->state = fail(r, "value longer than allowed");
+	read_tokens(r, limit);
+	if (r->position.expected > JSON_BETWEEN && limit < end) {
+		r->position.expected = fail(r, "value longer than allowed");
 		r->failure = -EMSGSIZE;
 	}
 }
@@ -419,29 +436,31 @@ int json_reader_feed(struct json_reader *r, const char *bytes, size_t n, struct 
 {
 	const char *end;
 
-	if (n == 0 && r->state != FAILED)
+	if (r->position.expected == JSON_FAILED)
+		return report(r, err);
+	if (n == 0)
 		return 0;
 	end = bytes + n;
 	r->at = bytes;
-	while (r->state != FAILED && r->at < end)
+	while (r->position.expected != JSON_FAILED && r->at < end)
 		read_document(r, bytes, end);
 	r->offset += (uint64_t)(r->at - bytes);
 	r->at = NULL;
-	return r->state == FAILED ? report(r, err) : 0;
+	return r->position.expected == JSON_FAILED ? report(r, err) : 0;
 }
 
 bool json_reader_at_boundary(const struct json_reader *r)
 {
-	return r->state == BETWEEN;
+	return r->position.expected == JSON_BETWEEN;
 }
 
 void json_reader_reset(struct json_reader *r)
 {
-	r->state = BETWEEN;
+	r->position.expected = JSON_BETWEEN;
+	r->position.depth = 0;
 	r->offset = 0;
 	r->failure = 0;
 	r->fault = NULL;
-	r->depth = 0;
 	r->followed = 0;
 	r->inside = NULL;
 	r->node = NULL;

@@ -101,7 +101,7 @@ START_TEST(a_reader_without_memory_says_so_and_can_be_reset)
 		allocations = 0;
 		failing_allocation = 1;
 		ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), -ENOMEM);
-		ck_assert_str_eq(err.message, "JSON, byte 3: out of memory");
+		ck_assert_str_eq(err.message, "JSON, byte 12: out of memory");
 		json_reader_reset(r);
 		ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), 0);
 		ck_assert(json_reader_at_boundary(r));
