@@ -531,7 +531,7 @@ START_TEST(a_path_that_is_wanted_twice_is_refused)
 
 		setup(&fx, 0);
 		for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
-			const struct reflector_field field = {0, taken[i]};
+			const struct json_field field = {0, taken[i]};
 			struct reflector_object object = {
 				.fields = &field, .field_count = 1, .handler = &seen_handler};
 			struct watch_reader_options options = {.object = &object, .max_text = 1024};

@@ -40,8 +40,8 @@ struct seen {
 
 static const char *const seen_name_path[] = {"metadata", "name", NULL};
 static const char *const seen_label_path[] = {"metadata", "labels", "l", NULL};
-static const struct reflector_field seen_fields[SEEN_FIELDS] = {{SEEN_NAME, seen_name_path},
-								{SEEN_LABEL, seen_label_path}};
+static const struct json_field seen_fields[SEEN_FIELDS] = {{SEEN_NAME, seen_name_path},
+							   {SEEN_LABEL, seen_label_path}};
 
 static inline void seen_init(struct seen *s)
 {
