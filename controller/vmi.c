@@ -23,7 +23,7 @@ enum vmi_field_id {
 
 #define PATH(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-const struct vmi_field vmi_fields[] = {
+const struct json_field vmi_fields[] = {
 	{FIELD_NAMESPACE, PATH("metadata", "namespace")},
 	{FIELD_NAME, PATH("metadata", "name")},
 	{FIELD_UID, PATH("metadata", "uid")},

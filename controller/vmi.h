@@ -66,12 +66,8 @@ struct vmi {
 /** True once the launcher may have built the domain: from then on the CID is fixed (I2). */
 bool vmi_has_started(const struct vmi *v);
 
-/** The wanted fields, ids and paths relative to the object, for struct reflector_field tables. */
-struct vmi_field {
-	int id;
-	const char *const *path;
-};
-extern const struct vmi_field vmi_fields[];
+/** The wanted fields, paths relative to the object. */
+extern const struct json_field vmi_fields[];
 extern const size_t vmi_field_count;
 
 /** A new object: everything absent. */

@@ -52,15 +52,6 @@ enum reflector_restart {
 /** "eof", "expired", ... */
 const char *reflector_restart_name(enum reflector_restart reason);
 
-/** A wanted member of the objects: the path is relative to the object (see json/filter.h), and no path is
- * wanted twice. The reflector reads some members itself and they cannot be named here: the object as such,
- * metadata.resourceVersion (handed to object()), and what a watch's ERROR event holds in the object's place,
- * kind, code, reason, message, details.retryAfterSeconds. */
-struct reflector_field {
-	int id; /* >= 0 */
-	const char *const *path;
-};
-
 struct reflector_handler {
 	/** A new object begins: forget the fields of the one before. Always comes before value() and
 	 * object(), but not every begin() has an object(): what is being read may turn out to be a bookmark
@@ -97,7 +88,11 @@ struct reflector_options {
 	const char *group;           /* "kubevirt.io" */
 	const char *const *versions; /* by preference, NULL-terminated: {"v1", "v1alpha3", NULL} */
 	const char *resource;        /* plural: "virtualmachineinstances" */
-	const struct reflector_field *fields;
+	/** Wanted members, paths relative to the object, no path twice. The reflector reads some members
+	 * itself and they cannot be named here: the object as such, metadata.resourceVersion (handed to
+	 * object()), and what a watch's ERROR event holds in the object's place: kind, code, reason, message,
+	 * details.retryAfterSeconds. */
+	const struct json_field *fields;
 	size_t field_count;
 	const struct reflector_handler *handler;
 	void *handler_data;

@@ -21,7 +21,7 @@
 #define REFLECTOR_OBJECT_MIN_TEXT 4096
 
 struct reflector_object {
-	const struct reflector_field *fields; /* borrowed */
+	const struct json_field *fields; /* borrowed */
 	size_t field_count;
 	const struct reflector_handler *handler; /* borrowed */
 	void *data;                              /* the handler's */

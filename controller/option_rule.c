@@ -1,0 +1,220 @@
+#include "controller/option_rule.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+#define NAME_MAX_BYTES 253 /* RFC 1123 subdomain, which a Lease's name is */
+#define HOUR_MS        3600000u
+
+struct option_shown option_show(const char *text)
+{
+	struct option_shown out;
+	size_t n = strnlen(text, OPTION_MAX_SHOWN);
+
+	for (size_t i = 0; i < n; i++)
+		out.text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+	out.text[n] = '\0';
+	return out;
+}
+
+static void *member(struct option_values *v, const struct option_rule *rule)
+{
+	return (char *)v + rule->offset;
+}
+
+static int set_text(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	char **to = member(v, rule);
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return error_errno(err, -ENOMEM, "memory");
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int set_flag(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	(void)text;
+	(void)err;
+	*(bool *)member(v, rule) = true;
+	return 0;
+}
+
+/* Reads decimal digits at *@text, at most UINT32_MAX, and moves it behind them. */
+static bool read_digits(const char **text, uint64_t *out)
+{
+	const char *start = *text;
+
+	for (*out = 0; **text >= '0' && **text <= '9'; (*text)++) {
+		*out = *out * 10 + (uint64_t)(**text - '0');
+		if (*out > UINT32_MAX)
+			return false;
+	}
+	return *text > start;
+}
+
+static int set_number(struct option_values *v, const struct option_rule *rule, const char *text,
+		      struct error *err)
+{
+	const char *end = text;
+	uint64_t value;
+
+	if (!read_digits(&end, &value) || *end != '\0' || value < rule->least || value > rule->most)
+		return error_set(err, -EINVAL, "'%s' is not a number from %u to %u", option_show(text).text,
+				 rule->least, rule->most);
+	*(uint32_t *)member(v, rule) = (uint32_t)value;
+	return 0;
+}
+
+static int set_duration(struct option_values *v, const struct option_rule *rule, const char *text,
+			struct error *err)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", HOUR_MS}};
+	const char *unit = text;
+	uint64_t value;
+	bool good = read_digits(&unit, &value);
+
+	for (size_t i = 0; good && i < ARRAY_LEN(units); i++) {
+		if (strcmp(unit, units[i].name) != 0 || value * units[i].ms > rule->most)
+			continue;
+		*(uint32_t *)member(v, rule) = (uint32_t)(value * units[i].ms);
+		return 0;
+	}
+	return error_set(err, -EINVAL, "'%s' is not a duration like 500ms, 60s, 5m or 1h (at most %uh)",
+			 option_show(text).text, rule->most / HOUR_MS);
+}
+
+static int set_gate(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	static const char *const names[] = {[GATE_AUTO] = "auto", [GATE_ON] = "on", [GATE_OFF] = "off"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*(enum gate_override *)member(v, rule) = (enum gate_override)i;
+			return 0;
+		}
+	}
+	return error_set(err, -EINVAL, "'%s' is not auto, on or off", option_show(text).text);
+}
+
+static int set_level(struct option_values *v, const struct option_rule *rule, const char *text,
+		     struct error *err)
+{
+	if (log_level_parse(text, member(v, rule)) == 0)
+		return 0;
+	return error_set(err, -EINVAL, "'%s' is not debug, info, warning or error", option_show(text).text);
+}
+
+static int set_address(struct option_values *v, const struct option_rule *rule, const char *text,
+		       struct error *err)
+{
+	struct in6_addr any;
+
+	if (inet_pton(AF_INET, text, &any) != 1 && inet_pton(AF_INET6, text, &any) != 1)
+		return error_set(err, -EINVAL, "'%s' is not an IP address", option_show(text).text);
+	return set_text(v, rule, text, err);
+}
+
+/* An object's name becomes part of a URL. */
+static int set_name(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+
+	if (text[n] != '\0' || n > NAME_MAX_BYTES || strchr("-.", text[0]) != NULL ||
+	    strchr("-.", text[n - 1]) != NULL || strstr(text, "..") != NULL)
+		return error_set(err, -EINVAL, "'%s' is not the name of an object", option_show(text).text);
+	return set_text(v, rule, text, err);
+}
+
+static int set_identity(struct option_values *v, const struct option_rule *rule, const char *text,
+			struct error *err)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c <= 0x20 || *c > 0x7e || c - text == NAME_MAX_BYTES)
+			return error_set(err, -EINVAL, "'%s' is not 1 to %d printable characters",
+					 option_show(text).text, NAME_MAX_BYTES);
+	return set_text(v, rule, text, err);
+}
+
+static int add_exclusions(struct option_values *v, const struct option_rule *rule, const char *text,
+			  struct error *err)
+{
+	struct cid_span spans[CID_RANGE_MAX_EXCLUDED];
+	size_t count;
+	int rc = cid_range_parse_exclusions(text, spans, &count, err);
+
+	(void)rule;
+	if (rc != 0)
+		return rc;
+	if (count > CID_RANGE_MAX_EXCLUDED - v->excluded_count)
+		return error_set(err, -EINVAL, "more than %d entries", CID_RANGE_MAX_EXCLUDED);
+	memcpy(&v->excluded[v->excluded_count], spans, count * sizeof(spans[0]));
+	v->excluded_count += count;
+	return 0;
+}
+
+#define AT(m) .offset = offsetof(struct option_values, m)
+
+const struct option_rule option_rules[] = {
+	{.help = "API server"},
+	{"kubeconfig", "PATH", set_text, AT(options.kubeconfig),
+	 .help = "kubeconfig file; without it $KUBECONFIG, the pod's service account and ~/.kube/config are "
+		 "tried in this order"},
+	{"context", "NAME", set_text, AT(options.context),
+	 .help = "context of the kubeconfig instead of its current-context"},
+	{"writes-in-flight", "N", set_number, AT(options.writes_in_flight), .least = 1, .most = 256,
+	 .fallback = "16", .help = "most VMIs written to at the same time"},
+
+	{.help = "CIDs"},
+	{"feature-gate", "MODE", set_gate, AT(options.feature_gate), .fallback = "auto",
+	 .help = "auto: the KubeVirt CR's VSOCK feature gate decides whether CIDs are given; on, off: "
+		 "regardless of it"},
+	{"cid-min", "N", set_number, AT(cid_min), .least = CID_LOWEST, .most = CID_HIGHEST, .fallback = "3",
+	 .help = "lowest CID that is given"},
+	{"cid-max", "N", set_number, AT(cid_max), .least = CID_LOWEST, .most = CID_HIGHEST,
+	 .fallback = "2147483647",
+	 .help = "highest CID that is given; from the lowest on at least 1048576 CIDs"},
+	{"exclude-cids", "LIST", add_exclusions,
+	 .help = "CIDs that are never given, like 100,2000-2999; may be given more than once, 1024 entries "
+		 "in all"},
+	{"quarantine", "DURATION", set_duration, AT(options.quarantine_ms), .most = 24 * HOUR_MS,
+	 .fallback = "60s", .help = "rest of a CID between two VMIs; units ms, s, m, h"},
+
+	{.help = "Leader election"},
+	{"lease-name", "NAME", set_name, AT(options.lease_name), .fallback = "vsock-cid-controller",
+	 .help = "name of the Lease, in the KubeVirt CR's namespace"},
+	{"identity", "TEXT", set_identity, AT(options.identity),
+	 .help = "this process in the Lease; by default the host's name, _ and a random UUID"},
+
+	{.help = "Metrics and probes"},
+	{"listen", "ADDRESS", set_address, AT(options.listen),
+	 .help = "address to listen on (default 0.0.0.0; with --plain-http 127.0.0.1)"},
+	{"port", "N", set_number, AT(options.port), .most = 65535, .fallback = "8443",
+	 .help = "port to listen on, 0 for any free one"},
+	{"tls-cert-file", "PATH", set_text, AT(options.tls_cert_file),
+	 .help = "certificate chain, PEM, read again when it changes; without it a self-signed one is made"},
+	{"tls-key-file", "PATH", set_text, AT(options.tls_key_file), .help = "its private key, PEM"},
+	{"plain-http", NULL, set_flag, AT(options.plain_http), .help = "serve HTTP without TLS"},
+
+	{.help = "General"},
+	{"log-level", "LEVEL", set_level, AT(options.log_level), .fallback = "info",
+	 .help = "debug, info, warning or error"},
+	{"help", NULL, NULL, .help = "print this text and exit"},
+	{"version", NULL, NULL, .help = "print the version and those of the libraries, and exit"},
+};
+
+const size_t option_rule_count = ARRAY_LEN(option_rules);

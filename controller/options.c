@@ -1,0 +1,236 @@
+#include "controller/options.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <openssl/crypto.h>
+#include <roaring/roaring_version.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+#include <yaml.h>
+
+#include "base/buf.h"
+#include "base/macros.h"
+#include "base/rng.h"
+#include "controller/option_rule.h"
+
+#define HELP_WIDTH  80
+#define HELP_COLUMN 27 /* where the explanations begin */
+
+static const struct option_rule *find_rule(const char *name, size_t n)
+{
+	for (size_t i = 0; i < option_rule_count; i++)
+		if (option_rules[i].name != NULL && strlen(option_rules[i].name) == n &&
+		    strncmp(option_rules[i].name, name, n) == 0)
+			return &option_rules[i];
+	return NULL;
+}
+
+static int set_defaults(struct option_values *v, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < option_rule_count && rc == 0; i++)
+		if (option_rules[i].fallback != NULL)
+			rc = option_rules[i].set(v, &option_rules[i], option_rules[i].fallback, err);
+	return rc;
+}
+
+/* Hostname, "_" and a random UUID (RFC 9562, version 4). */
+static char *make_identity(void)
+{
+	char host[256] = "";
+	char *out = NULL;
+	struct rng rng;
+	uint64_t high;
+	uint64_t low;
+
+	rng_init_secure(&rng);
+	high = (rng_u64(&rng) & ~0xf000ull) | 0x4000;
+	low = (rng_u64(&rng) & ~(3ull << 62)) | 2ull << 62;
+	(void)gethostname(host, sizeof(host) - 1);
+	if (asprintf(&out, "%s_%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64, host,
+		     high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffffffffffff) < 0)
+		return NULL;
+	return out;
+}
+
+/* What several options together must be. */
+static int check_together(const struct option_values *v, struct error *err)
+{
+	const struct options *o = &v->options;
+
+	if (v->cid_min > v->cid_max)
+		return error_set(err, -EINVAL, "--cid-min %u is above --cid-max %u", v->cid_min, v->cid_max);
+	if (v->cid_max - v->cid_min < OPTIONS_MIN_CIDS - 1)
+		return error_set(
+			err, -EINVAL,
+			"--cid-min %u and --cid-max %u: fewer than %u CIDs, too few to be given safely",
+			v->cid_min, v->cid_max, OPTIONS_MIN_CIDS);
+	if (o->tls_cert_file != NULL && o->tls_key_file == NULL)
+		return error_set(err, -EINVAL, "--tls-cert-file needs --tls-key-file");
+	if (o->tls_key_file != NULL && o->tls_cert_file == NULL)
+		return error_set(err, -EINVAL, "--tls-key-file needs --tls-cert-file");
+	if (o->plain_http && o->tls_cert_file != NULL)
+		return error_set(err, -EINVAL, "--plain-http contradicts --tls-cert-file");
+	return 0;
+}
+
+static int finish(struct option_values *v, struct error *err)
+{
+	struct options *o = &v->options;
+	int rc = check_together(v, err);
+
+	if (rc != 0)
+		return rc;
+	if (o->listen == NULL)
+		o->listen = strdup(o->plain_http ? "127.0.0.1" : "0.0.0.0");
+	if (o->identity == NULL)
+		o->identity = make_identity();
+	if (o->listen == NULL || o->identity == NULL)
+		return error_errno(err, -ENOMEM, "options");
+	rc = cid_range_init(&o->cids, v->cid_min, v->cid_max, v->excluded, v->excluded_count, err);
+	return rc == 0 ? 0 : error_wrap(err, rc, "--exclude-cids");
+}
+
+/* Takes over the option at argv[*at], and its value. *verdict is set where the option ends the parsing. */
+static int take(struct option_values *v, char *const *argv, int *at, enum options_verdict *verdict,
+		struct error *err)
+{
+	const char *name = argv[*at] + 2;
+	size_t n = strcspn(name, "=");
+	const char *value = name[n] == '=' ? name + n + 1 : NULL;
+	const struct option_rule *rule = find_rule(name, n);
+	int rc;
+
+	if (rule == NULL)
+		return error_set(err, -EINVAL, "unknown option --%.*s (--help lists them)", (int)n, name);
+	if (rule->value == NULL && value != NULL)
+		return error_set(err, -EINVAL, "--%s takes no value", rule->name);
+	if (rule->set == NULL) {
+		*verdict = strcmp(rule->name, "help") == 0 ? OPTIONS_HELP : OPTIONS_VERSION;
+		return 0;
+	}
+	if (rule->value != NULL && value == NULL)
+		value = argv[++*at];
+	if (rule->value != NULL && (value == NULL || *value == '\0'))
+		return error_set(err, -EINVAL, "--%s needs a value: %s", rule->name, rule->value);
+	rc = rule->set(v, rule, value != NULL ? value : "", err);
+	return rc == 0 ? 0 : error_wrap(err, rc, "--%s", rule->name);
+}
+
+static int parse(struct option_values *v, int argc, char *const *argv, enum options_verdict *verdict,
+		 struct error *err)
+{
+	int rc = set_defaults(v, err);
+	int at = 1;
+
+	for (; rc == 0 && at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
+		if (argv[at][2] == '\0') {
+			at++;
+			break;
+		}
+		rc = take(v, argv, &at, verdict, err);
+		if (*verdict != OPTIONS_RUN)
+			return rc;
+	}
+	if (rc == 0 && at < argc)
+		return error_set(err, -EINVAL, "%s '%s' (--help lists the options)",
+				 argv[at][0] == '-' ? "unknown option" : "unexpected argument",
+				 option_show(argv[at]).text);
+	return rc == 0 ? finish(v, err) : rc;
+}
+
+enum options_verdict options_parse(struct options *out, int argc, char *const *argv, struct error *err)
+{
+	enum options_verdict verdict = OPTIONS_RUN;
+	struct option_values *v = calloc(1, sizeof(*v));
+
+	if (v == NULL) {
+		(void)error_errno(err, -ENOMEM, "options");
+		return OPTIONS_BAD;
+	}
+	if (parse(v, argc, argv, &verdict, err) != 0)
+		verdict = OPTIONS_BAD;
+	if (verdict == OPTIONS_RUN)
+		*out = v->options;
+	else
+		options_free(&v->options);
+	free(v);
+	return verdict;
+}
+
+void options_free(struct options *o)
+{
+	free(o->kubeconfig);
+	free(o->context);
+	free(o->lease_name);
+	free(o->identity);
+	free(o->listen);
+	free(o->tls_cert_file);
+	free(o->tls_key_file);
+	cid_range_free(&o->cids);
+	*o = (struct options){0};
+}
+
+/* Writes @text from the present column on, in lines that begin at HELP_COLUMN. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t column = HELP_COLUMN;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+
+		if (column > HELP_COLUMN && column + 1 + n > HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		} else if (column > HELP_COLUMN) {
+			fputc(' ', out);
+			column++;
+		}
+		fprintf(out, "%.*s", (int)n, text);
+		column += n;
+		text += n + strspn(text + n, " ");
+	}
+	fputc('\n', out);
+}
+
+static void print_rule(FILE *out, const struct option_rule *rule)
+{
+	AUTO_BUF struct buf text;
+	char head[64];
+
+	if (rule->name == NULL) {
+		fprintf(out, "\n%s:\n", rule->help);
+		return;
+	}
+	buf_init(&text, 1024);
+	(void)snprintf(head, sizeof(head), "  --%s %s", rule->name, rule->value != NULL ? rule->value : "");
+	(void)buf_add_str(&text, rule->help);
+	if (rule->fallback != NULL)
+		(void)buf_printf(&text, " (default %s)", rule->fallback);
+	fprintf(out, "%-*s", HELP_COLUMN, head);
+	print_wrapped(out, buf_str(&text));
+}
+
+void options_print_help(FILE *out)
+{
+	fprintf(out, "Usage: vsock-cid-controller [OPTION]...\n"
+		     "Gives every KubeVirt VMI that asks for a vsock device a CID of its own.\n");
+	for (size_t i = 0; i < option_rule_count; i++)
+		print_rule(out, &option_rules[i]);
+}
+
+void options_print_version(FILE *out)
+{
+	fprintf(out,
+		"vsock-cid-controller %s (libuv %s, libcurl %s, jansson %s, OpenSSL %s, libmicrohttpd %s, "
+		"libyaml %s, CRoaring %s)\n",
+		VSOCK_VERSION, uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
+		jansson_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING), MHD_get_version(),
+		yaml_get_version_string(), ROARING_VERSION);
+}
