@@ -1,0 +1,229 @@
+#include "controller/exporter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "metrics/process.h"
+#include "metrics/registry.h"
+
+#define LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* One gauge or counter each, in the order in which they are shown. */
+enum plain_metric {
+	IN_USE,
+	AVAILABLE,
+	QUARANTINED,
+	DUPLICATES,
+	TRACKED,
+	WAITING,
+	INVALID,
+	MISSED,
+	UNREADABLE,
+	IN_FLIGHT,
+	GATE,
+	LEADING,
+	FOREIGN_WRITES,
+	UNREADABLE_OBJECTS,
+	EVENTS_DROPPED,
+	PLAIN_COUNT,
+};
+
+static const struct metrics_spec plain_specs[PLAIN_COUNT] = {
+	[IN_USE] = {"kubevirt_vsock_cids_in_use", "CIDs that at least one VMI holds.", METRICS_GAUGE, NULL,
+		    NULL, 0},
+	[AVAILABLE] = {"kubevirt_vsock_cids_available", "CIDs of the whole range that can be given.",
+		       METRICS_GAUGE, NULL, NULL, 0},
+	[QUARANTINED] = {"kubevirt_vsock_cids_quarantined", "CIDs that rest after their last VMI has gone.",
+			 METRICS_GAUGE, NULL, NULL, 0},
+	[DUPLICATES] = {"kubevirt_vsock_duplicate_cids", "CIDs that the status of more than one VMI shows.",
+			METRICS_GAUGE, NULL, NULL, 0},
+	[TRACKED] = {"kubevirt_vsock_vmis", "VMIs that want vsock or hold a CID.", METRICS_GAUGE, NULL, NULL,
+		     0},
+	[WAITING] = {"kubevirt_vsock_waiting_vmis", "VMIs that are to be given a CID and have none yet.",
+		     METRICS_GAUGE, NULL, NULL, 0},
+	[INVALID] = {"kubevirt_vsock_invalid_vmis",
+		     "VMIs whose CID is reserved, excluded or outside of the configured range.",
+		     METRICS_GAUGE, NULL, NULL, 0},
+	[MISSED] =
+		{"kubevirt_vsock_missed_vmis",
+		 "Live VMIs that started without a CID and so have no vsock device until they are restarted.",
+		 METRICS_GAUGE, NULL, NULL, 0},
+	[UNREADABLE] = {"kubevirt_vsock_unreadable_vmis",
+			"VMIs with a field that is not as the API promises.", METRICS_GAUGE, NULL, NULL, 0},
+	[IN_FLIGHT] = {"kubevirt_vsock_requests_in_flight",
+		       "Requests about single VMIs that have no answer yet.", METRICS_GAUGE, NULL, NULL, 0},
+	[GATE] = {"kubevirt_vsock_feature_gate_enabled",
+		  "1 while CIDs may be given, by the feature gate or its override.", METRICS_GAUGE, NULL,
+		  NULL, 0},
+	[LEADING] = {"kubevirt_vsock_leading_status",
+		     "1 while this process has raised the Lease's term and may write.", METRICS_GAUGE, NULL,
+		     NULL, 0},
+	[FOREIGN_WRITES] = {"kubevirt_vsock_foreign_writes_total",
+			    "CIDs that were set, changed or removed by somebody else.", METRICS_COUNTER, NULL,
+			    NULL, 0},
+	[UNREADABLE_OBJECTS] = {"kubevirt_vsock_unreadable_objects_total",
+				"Looks at objects with a field that is not as the API promises.",
+				METRICS_COUNTER, NULL, NULL, 0},
+	[EVENTS_DROPPED] = {"kubevirt_vsock_events_dropped_total",
+			    "Events that were given up or were too many.", METRICS_COUNTER, NULL, NULL, 0},
+};
+
+/* Label values of kubevirt_vsock_allocations_total; notices without one are no outcome of a try. */
+static const char *const result_names[NOTICE_COUNT] = {
+	[NOTICE_ASSIGNED] = "assigned",   [NOTICE_REVERTED] = "reverted",   [NOTICE_REFUSED] = "refused",
+	[NOTICE_OVERTAKEN] = "overtaken", [NOTICE_UNKNOWN] = "unknown",     [NOTICE_THROTTLED] = "throttled",
+	[NOTICE_VANISHED] = "vanished",   [NOTICE_EXHAUSTED] = "exhausted",
+};
+
+static const double duration_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+					  1,     2.5,  5,     10,   30,  60,   300};
+
+struct exporter {
+	struct metrics_registry *registry;
+	struct process_metrics process;
+	struct metrics_series *plain[PLAIN_COUNT];
+	struct metrics_family *allocations;
+	struct metrics_series *duration;
+	struct metrics_family *list_restarts;
+	struct metrics_family *watch_restarts;
+	struct metrics_family *synced;
+	struct metrics_family *requests;
+	char *host;
+};
+
+static struct metrics_family *declare(struct exporter *e, const char *name, const char *help,
+				      enum metrics_type type, const char *const *labels)
+{
+	const struct metrics_spec spec = {.name = name, .help = help, .type = type, .labels = labels};
+
+	return metrics_declare(e->registry, &spec);
+}
+
+static bool declare_all(struct exporter *e)
+{
+	static const struct metrics_spec duration = {
+		.name = "kubevirt_vsock_assignment_duration_seconds",
+		.help = "Time from the first sight of a VMI that needs a CID to its verified assignment.",
+		.type = METRICS_HISTOGRAM,
+		.buckets = duration_buckets,
+		.bucket_count = ARRAY_LEN(duration_buckets),
+	};
+	static const char *const result[] = {"result", NULL};
+	static const char *const restart[] = {"resource", "reason", NULL};
+	static const char *const resource[] = {"resource", NULL};
+	static const char *const request[] = {"code", "method", "host", NULL};
+	static const char *const version[] = {"version", NULL};
+	struct metrics_family *build = declare(e, "kubevirt_vsock_build_info",
+					       "The version that runs; always 1.", METRICS_GAUGE, version);
+	struct metrics_family *histogram = metrics_declare(e->registry, &duration);
+
+	for (int i = 0; i < PLAIN_COUNT; i++) {
+		struct metrics_family *f = metrics_declare(e->registry, &plain_specs[i]);
+
+		if (f == NULL)
+			return false;
+		e->plain[i] = metrics_series(f, NULL);
+	}
+	e->allocations = declare(e, "kubevirt_vsock_allocations_total",
+				 "Tries to give a VMI a CID, by outcome.", METRICS_COUNTER, result);
+	e->list_restarts = declare(e, "kubevirt_vsock_list_restarts_total",
+				   "Lists that had to be started again.", METRICS_COUNTER, restart);
+	e->watch_restarts = declare(e, "kubevirt_vsock_watch_restarts_total",
+				    "Watches that had to be started again.", METRICS_COUNTER, restart);
+	e->synced = declare(e, "kubevirt_vsock_cache_synced",
+			    "1 once the first list of a resource was complete.", METRICS_GAUGE, resource);
+	e->requests =
+		declare(e, "kubevirt_rest_client_requests_total",
+			"Requests to the API server, by status code and method.", METRICS_COUNTER, request);
+	if (build == NULL || histogram == NULL || e->allocations == NULL || e->list_restarts == NULL ||
+	    e->watch_restarts == NULL || e->synced == NULL || e->requests == NULL)
+		return false;
+	metrics_set(metrics_series(build, LABELS(VSOCK_VERSION)), 1);
+	e->duration = metrics_series(histogram, NULL);
+	for (int i = 0; i < NOTICE_COUNT; i++)
+		if (result_names[i] != NULL)
+			(void)metrics_series(e->allocations, LABELS(result_names[i]));
+	return process_metrics_init(&e->process, e->registry) == 0;
+}
+
+int exporter_create(struct exporter **out, const char *host)
+{
+	struct exporter *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return -ENOMEM;
+	e->host = strdup(host);
+	if (e->host == NULL || metrics_registry_create(&e->registry) != 0 || !declare_all(e)) {
+		exporter_free(e);
+		return -ENOMEM;
+	}
+	*out = e;
+	return 0;
+}
+
+void exporter_free(struct exporter *e)
+{
+	if (e == NULL)
+		return;
+	metrics_registry_free(e->registry);
+	free(e->host);
+	free(e);
+}
+
+void exporter_notice(struct exporter *e, const struct notice *n)
+{
+	if (result_names[n->kind] != NULL)
+		metrics_add(metrics_series(e->allocations, LABELS(result_names[n->kind])), 1);
+	if (n->kind == NOTICE_ASSIGNED)
+		metrics_observe(e->duration, (double)n->waited_ms / 1000);
+	if (n->kind == NOTICE_FOREIGN)
+		metrics_add(e->plain[FOREIGN_WRITES], 1);
+	if (n->kind == NOTICE_UNREADABLE)
+		metrics_add(e->plain[UNREADABLE_OBJECTS], 1);
+}
+
+void exporter_request(struct exporter *e, const char *method, int code)
+{
+	char text[16] = "<error>";
+
+	if (code != 0)
+		(void)snprintf(text, sizeof(text), "%d", code);
+	metrics_add(metrics_series(e->requests, LABELS(text, method, e->host)), 1);
+}
+
+void exporter_restart(struct exporter *e, const char *resource, bool watch, const char *reason)
+{
+	metrics_add(metrics_series(watch ? e->watch_restarts : e->list_restarts, LABELS(resource, reason)),
+		    1);
+}
+
+int exporter_write(struct exporter *e, const struct exporter_snapshot *now, struct buf *out)
+{
+	const struct allocator_stats *vmis = &now->vmis;
+	const double values[PLAIN_COUNT] = {
+		[IN_USE] = (double)vmis->in_use,
+		[AVAILABLE] = (double)vmis->available,
+		[QUARANTINED] = (double)vmis->quarantined,
+		[DUPLICATES] = (double)vmis->duplicates,
+		[TRACKED] = (double)vmis->tracked,
+		[WAITING] = (double)vmis->waiting,
+		[INVALID] = (double)vmis->invalid,
+		[MISSED] = (double)vmis->missed,
+		[UNREADABLE] = (double)vmis->unreadable,
+		[IN_FLIGHT] = (double)vmis->in_flight,
+		[GATE] = now->gate_open,
+		[LEADING] = now->has_term,
+		[EVENTS_DROPPED] = (double)now->events_dropped,
+	};
+
+	for (int i = 0; i < PLAIN_COUNT; i++)
+		if (i != FOREIGN_WRITES && i != UNREADABLE_OBJECTS)
+			metrics_set(e->plain[i], values[i]);
+	metrics_set(metrics_series(e->synced, LABELS("virtualmachineinstances")), now->vmis_synced);
+	metrics_set(metrics_series(e->synced, LABELS("kubevirts")), now->kubevirts_synced);
+	process_metrics_refresh(&e->process);
+	return metrics_write(e->registry, out);
+}

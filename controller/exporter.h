@@ -1,0 +1,46 @@
+/**
+ * exporter: the program's metrics by name, and their text for Prometheus.
+ *
+ * Names follow KubeVirt's rules (kubevirt.md section 4): kubevirt_vsock_* and kubevirt_rest_client_*,
+ * counters end with _total, base units. No name of a VMI and no CID is ever a label: anyone in the cluster
+ * may scrape. Not thread-safe.
+ */
+#ifndef CONTROLLER_EXPORTER_H
+#define CONTROLLER_EXPORTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "controller/allocator.h"
+
+struct exporter;
+
+/** What is true at the moment of a scrape. */
+struct exporter_snapshot {
+	struct allocator_stats vmis;
+	bool gate_open;
+	bool has_term;
+	bool vmis_synced;
+	bool kubevirts_synced;
+	uint64_t events_dropped; /* since the start */
+};
+
+/** @host: the API server's, for kubevirt_rest_client_requests_total; copied. Returns 0 or -ENOMEM. */
+int exporter_create(struct exporter **out, const char *host);
+
+/** Something happened to a VMI. */
+void exporter_notice(struct exporter *e, const struct notice *n);
+
+/** A request has ended; @code 0: without an answer. */
+void exporter_request(struct exporter *e, const char *method, int code);
+
+/** A list (or discovery) or a watch of @resource has to be started again. @reason: a static string. */
+void exporter_restart(struct exporter *e, const char *resource, bool watch, const char *reason);
+
+/** Brings the gauges up to date and appends the text form of all metrics. Returns 0, -EMSGSIZE, -ENOMEM. */
+int exporter_write(struct exporter *e, const struct exporter_snapshot *now, struct buf *out);
+
+void exporter_free(struct exporter *e); /* NULL is fine */
+
+#endif

@@ -1,0 +1,53 @@
+/**
+ * kube_lease: the coordination.k8s.io/v1 Lease as text, read and written. Pure.
+ *
+ * What is written back is the object as it was read, with only our members changed: unknown spec fields
+ * (strategy, preferredHolder) and all metadata stay (kubernetes-client.md LE-17), and its resourceVersion
+ * makes the PUT a compare-and-swap.
+ */
+#ifndef KUBE_LEASE_H
+#define KUBE_LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/** leaseTransitions is an int32 of the API; after its largest value comes 0 (DESIGN "Term stripes"). */
+#define KUBE_LEASE_MAX_TERM 2147483647
+
+/** Largest Lease that is read, bytes; the server's own limit on objects is lower. */
+#define KUBE_LEASE_MAX_TEXT ((size_t)4 << 20)
+
+struct kube_lease;
+
+/** Reads a Lease. Returns 0, -EBADMSG (not a Lease, or a member of a wrong type or value), -ENOMEM. On
+ * success *out must be given to kube_lease_free(). */
+int kube_lease_parse(struct kube_lease **out, const char *text, size_t len, struct error *err);
+
+/** spec.leaseTransitions, 0 where absent. */
+uint32_t kube_lease_term(const struct kube_lease *l);
+
+/** spec.holderIdentity, "" where absent. Borrowed. */
+const char *kube_lease_holder(const struct kube_lease *l);
+
+/** What a process that takes the Lease writes into it. Strings are borrowed during the call. */
+struct kube_lease_claim {
+	const char *holder;
+	uint32_t term; /* leaseTransitions */
+	uint32_t duration_s;
+	uint64_t now_us; /* wall clock; acquireTime and renewTime (LE-1) */
+};
+
+/** Appends the body of a PUT: @l with the claim in it. Returns 0, -EMSGSIZE, -ENOMEM. */
+int kube_lease_write(struct buf *out, const struct kube_lease *l, const struct kube_lease_claim *claim);
+
+/** Appends the body of a POST that creates the Lease. Errors as above. */
+int kube_lease_write_new(struct buf *out, const char *namespace, const char *name,
+			 const struct kube_lease_claim *claim);
+
+void kube_lease_free(struct kube_lease *l); /* NULL is fine */
+
+#endif
