@@ -296,6 +296,8 @@ START_TEST(an_error_names_the_byte)
 				   "JSON, byte 1: white space expected after a top-level number");
 		then_reading_fails("\"a\tb\"", -EBADMSG, "JSON, byte 2: control character in a string");
 		then_reading_fails("\"\\u00g0\"", -EBADMSG, "JSON, byte 5: hex digit expected after \\u");
+		then_reading_fails("\"\xc1\xbf\"", -EBADMSG, "JSON, byte 1: no UTF-8 in a string");
+		then_reading_fails("\"\xf5\x80\x80\x80\"", -EBADMSG, "JSON, byte 1: no UTF-8 in a string");
 		then_reading_fails("{\"\xff", -EBADMSG, "JSON, byte 2: no UTF-8 in a string");
 		then_reading_fails("\"\xe2\x82\"", -EBADMSG,
 				   "JSON, byte 3: UTF-8 sequence cut short in a string");
