@@ -206,15 +206,15 @@ const struct option_rule option_rules[] = {
 	{"port", "N", set_number, AT(options.port), .most = 65535, .fallback = "8443",
 	 .help = "port to listen on, 0 for any free one"},
 	{"tls-cert-file", "PATH", set_text, AT(options.tls_cert_file),
-	 .help = "certificate chain, PEM, read again when it changes; without it a self-signed one is made"},
-	{"tls-key-file", "PATH", set_text, AT(options.tls_key_file), .help = "its private key, PEM"},
+	 .help = "certificate chain (PEM), read again when it changes; without it a self-signed one is made"},
+	{"tls-key-file", "PATH", set_text, AT(options.tls_key_file), .help = "its private key (PEM)"},
 	{"plain-http", NULL, set_flag, AT(options.plain_http), .help = "serve HTTP without TLS"},
 
 	{.help = "General"},
 	{"log-level", "LEVEL", set_level, AT(options.log_level), .fallback = "info",
 	 .help = "debug, info, warning or error"},
 	{"help", NULL, NULL, .help = "print this text and exit"},
-	{"version", NULL, NULL, .help = "print the version and those of the libraries, and exit"},
+	{"version", NULL, NULL, .help = "print the versions of program and libraries and exit"},
 };
 
 const size_t option_rule_count = ARRAY_LEN(option_rules);

@@ -105,10 +105,13 @@ static int take(struct option_values *v, char *const *argv, int *at, enum option
 	size_t n = strcspn(name, "=");
 	const char *value = name[n] == '=' ? name + n + 1 : NULL;
 	const struct option_rule *rule = find_rule(name, n);
+	struct option_shown shown = option_show(argv[*at]);
 	int rc;
 
-	if (rule == NULL)
-		return error_set(err, -EINVAL, "unknown option --%.*s (--help lists them)", (int)n, name);
+	if (rule == NULL) {
+		shown.text[strcspn(shown.text, "=")] = '\0'; /* the value may be a secret */
+		return error_set(err, -EINVAL, "unknown option %s (--help lists them)", shown.text);
+	}
 	if (rule->value == NULL && value != NULL)
 		return error_set(err, -EINVAL, "--%s takes no value", rule->name);
 	if (rule->set == NULL) {
@@ -201,14 +204,13 @@ static void print_wrapped(FILE *out, const char *text)
 
 static void print_rule(FILE *out, const struct option_rule *rule)
 {
-	AUTO_BUF struct buf text;
+	AUTO_BUF struct buf text = {.max = 1024};
 	char head[64];
 
 	if (rule->name == NULL) {
 		fprintf(out, "\n%s:\n", rule->help);
 		return;
 	}
-	buf_init(&text, 1024);
 	(void)snprintf(head, sizeof(head), "  --%s %s", rule->name, rule->value != NULL ? rule->value : "");
 	(void)buf_add_str(&text, rule->help);
 	if (rule->fallback != NULL)
@@ -229,8 +231,9 @@ void options_print_version(FILE *out)
 {
 	fprintf(out,
 		"vsock-cid-controller %s (libuv %s, libcurl %s, jansson %s, OpenSSL %s, libmicrohttpd %s, "
-		"libyaml %s, CRoaring %s)\n",
+		"libyaml %s, CRoaring %d.%d.%d)\n",
 		VSOCK_VERSION, uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
 		jansson_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING), MHD_get_version(),
-		yaml_get_version_string(), ROARING_VERSION);
+		yaml_get_version_string(), ROARING_VERSION_MAJOR, ROARING_VERSION_MINOR,
+		ROARING_VERSION_REVISION);
 }
