@@ -384,6 +384,7 @@ START_TEST(the_boundary_is_between_top_level_values)
 
 		given_no_wishes();
 		given_reader(64, 0);
+		ck_assert_int_eq(json_reader_feed(reader, NULL, 0, NULL), 0);
 		for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 			ck_assert_int_eq(feed(steps[i].text, NULL), 0);
 			ck_assert_msg(json_reader_at_boundary(reader) == steps[i].boundary, "step %zu", i);
