@@ -10,7 +10,7 @@ me=controlplane
 
 # How long to wait, in seconds: far more than it takes, since a machine may be busy with other things.
 ready_s=120
-stop_s=30
+stop_s=15
 leave_s=10
 
 # How often to look for a port: another process may take it between our look and the server's bind.
@@ -162,7 +162,8 @@ running_pid() {
 }
 
 # Starts the process in a session of its own (^C and hang-ups of a terminal are not for it) and without any
-# file of the caller open: a pipe held open makes its reader wait, a lock held open stays locked.
+# file of the caller open: a pipe held open makes its reader wait, a lock held open stays locked. The grace
+# period ends watches at a stop; without it the server waits up to a minute for clients to end theirs.
 launch() {
 	local dir=$1 fd flags
 	read -ra flags <"$dir/flags"
@@ -174,6 +175,7 @@ launch() {
 		exec setsid "$(cat "$dir/binary")" -etcd-data "$dir/etcd" -tie "$(cat "$dir/tie")" -- \
 			--bind-address=127.0.0.1 --advertise-address=127.0.0.1 \
 			--secure-port="$(cat "$dir/port")" \
+			--shutdown-watch-termination-grace-period=2s \
 			--endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/16 \
 			--tls-cert-file="$dir/pki/server.crt" --tls-private-key-file="$dir/pki/server.key" \
 			--client-ca-file="$dir/pki/ca.crt" --token-auth-file="$dir/pki/tokens.csv" \
@@ -187,6 +189,7 @@ launch() {
 			--audit-policy-file="$here/audit-policy.yaml" --audit-log-path="$dir/audit.log" \
 			--audit-log-mode=blocking --audit-log-maxsize=4096 "${flags[@]}"
 	) </dev/null >>"$dir/log" 2>&1 &
+	disown # the shell shall not comment on how it ends
 	echo $! >"$dir/pid"
 	echo "$! $(start_time $!)" >"$dir/process"
 }
@@ -345,7 +348,7 @@ end_child() {
 end_leftovers() {
 	local pid
 	grep -lzsxF -- "CONTROLPLANE_DIR=$1" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do
-		say "killing process $pid, left over: $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
+		say "killing process $pid, left over: $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | cut -c1-80)"
 		kill -KILL "$pid" 2>/dev/null || true
 	done
 }
@@ -354,8 +357,8 @@ run_finish() {
 	local status=$?
 	trap '' TERM INT HUP
 	[[ -z $run_child ]] || end_child "$run_child"
+	end_process "$run_dir" TERM
 	end_leftovers "$run_dir" || true
-	[[ ! -e $run_dir/process ]] || end_process "$run_dir" TERM
 	if [[ $run_keep ]]; then
 		say "kept $run_dir"
 	else
@@ -397,12 +400,16 @@ run() {
 	exit "$status"
 }
 
-command=${1-}
-(($# == 0)) || shift
-case $command in
-build) build ;;
-up | stop | start | token | run) "$command" "$@" ;;
-down) stop "$@" ;;
--h | --help | help) usage ;;
-*) bad_usage ;;
-esac
+main() {
+	local command=${1-}
+	(($# == 0)) || shift
+	case $command in
+	build) build ;;
+	up | stop | start | token | run) "$command" "$@" ;;
+	down) stop "$@" ;;
+	-h | --help | help) usage ;;
+	*) bad_usage ;;
+	esac
+}
+
+main "$@"
