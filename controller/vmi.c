@@ -133,6 +133,18 @@ static void read_phase(struct vmi *v, const struct json_value *value)
 		mark_unreadable(v, "status.phase");
 }
 
+/* Of two members of the same name the later counts, as a whole: what the earlier one held is forgotten. */
+static void read_status(struct vmi *v, const struct json_value *value)
+{
+	v->has_status = value->kind == JSON_VALUE_OBJECT;
+	v->has_phase = false;
+	v->phase = VMI_PHASE_UNSET;
+	v->was_scheduled = false;
+	v->cid_state = VMI_CID_ABSENT;
+	if (!v->has_status && !is_null(value))
+		mark_unreadable(v, "status");
+}
+
 static void read_wants(struct vmi *v, const struct json_value *value)
 {
 	v->wants_vsock = value->kind == JSON_VALUE_TRUE;
@@ -198,9 +210,7 @@ void vmi_value(struct vmi *v, int field, const struct json_value *value)
 		read_wants(v, value);
 		break;
 	case FIELD_STATUS:
-		v->has_status = value->kind == JSON_VALUE_OBJECT;
-		if (!v->has_status && !is_null(value))
-			mark_unreadable(v, "status");
+		read_status(v, value);
 		break;
 	case FIELD_PHASE:
 		read_phase(v, value);

@@ -41,7 +41,8 @@ struct kube_event {
 /** Returns 0, -ENOMEM. On success give *out to kube_events_close(). */
 int kube_events_open(struct kube_events **out, const struct kube_events_options *options, struct error *err);
 
-/** Never fails and never waits. */
+/** Never fails and never waits. May be called from anywhere on the loop's thread, also from the callbacks of a streaming
+ * call (inside libcurl): requests start later, from the loop. */
 void kube_events_post(struct kube_events *sink, const struct kube_event *event);
 
 /** Events that were dropped or given up since the start. */

@@ -1,0 +1,49 @@
+/**
+ * controller: the program without its command line: all parts, wired in the order in which data flows.
+ *
+ *   watch VMIs ------> vmi -------+
+ *   watch KubeVirts -> gate ------+-> allocator -> assigner -> PATCH
+ *   Lease -----------> term ------+       |
+ *                                         +-> announcer (logs, events), exporter (metrics)
+ *
+ * One loop, one thread. Two controllers can live in one process.
+ */
+#ifndef CONTROLLER_CONTROLLER_H
+#define CONTROLLER_CONTROLLER_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "controller/options.h"
+#include "kube/config.h"
+
+struct controller;
+
+struct controller_options {
+	uv_loop_t *loop;
+	const struct options *options;
+	const struct kube_config *config;
+	struct logger *log;
+	/** The controller must not go on (I9: a server that has gone back in time): close it and exit
+	 * non-zero. It writes nothing more. From the loop, at most once. */
+	void (*failed)(void *data);
+	void *data;
+};
+
+/** Starts everything. What @o points to is borrowed until the close callback. Returns 0 or a negative errno;
+ * on success give *out to controller_close(). */
+int controller_open(struct controller **out, const struct controller_options *o, struct error *err);
+
+/** Where /metrics is served. */
+uint16_t controller_port(const struct controller *c);
+
+/** Ends in order: no new writes, those in flight get their answers, then everything is closed and freed and
+ * @cb comes from the loop. Called once. */
+void controller_close(struct controller *c, void (*cb)(void *data), void *data);
+
+/** After controller_close(): gives up waiting for writes in flight. */
+void controller_hurry(struct controller *c);
+
+#endif
