@@ -28,13 +28,25 @@ static int read_term(struct kube_lease *l, const json_t *spec, struct error *err
 	return 0;
 }
 
+/* Without a resourceVersion a PUT would overwrite whatever is there: two processes could raise the same term
+ * (I1). */
+static int check_metadata(const struct kube_lease *l, struct error *err)
+{
+	const json_t *metadata = json_object_get(l->object, "metadata");
+	const json_t *version = json_object_get(metadata, "resourceVersion");
+
+	if (!json_is_object(metadata))
+		return error_set(err, -EBADMSG, "the Lease has no metadata");
+	if (!json_is_string(version) || json_string_length(version) == 0)
+		return error_set(err, -EBADMSG, "the Lease has no resourceVersion");
+	return 0;
+}
+
 static int read_spec(struct kube_lease *l, struct error *err)
 {
 	json_t *spec = json_object_get(l->object, "spec");
 	const json_t *holder = json_object_get(spec, "holderIdentity");
 
-	if (!json_is_object(json_object_get(l->object, "metadata")))
-		return error_set(err, -EBADMSG, "the Lease has no metadata");
 	if (spec != NULL && !json_is_object(spec) && !json_is_null(spec))
 		return error_set(err, -EBADMSG, "spec is no object");
 	if (holder != NULL && !json_is_string(holder) && !json_is_null(holder))
@@ -56,6 +68,8 @@ int kube_lease_parse(struct kube_lease **out, const char *text, size_t len, stru
 		rc = error_set(err, -EBADMSG, "no JSON object: %s",
 			       l->object == NULL ? why.text : "another value");
 	else
+		rc = check_metadata(l, err);
+	if (rc == 0)
 		rc = read_spec(l, err);
 	if (rc != 0) {
 		kube_lease_free(l);
@@ -94,43 +108,43 @@ static json_t *claim_members(const struct kube_lease_claim *claim)
 			 (int)claim->term);
 }
 
-static int add_dump(const char *bytes, size_t n, void *data)
-{
-	return buf_add(data, bytes, n) == 0 ? 0 : -1;
-}
-
 /* Appends @object, whose reference it takes; NULL is -ENOMEM. */
 static int write_object(struct buf *out, json_t *object)
 {
-	size_t start = out->len;
-	int rc = 0;
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+	int rc = text != NULL ? buf_add_str(out, text) : -ENOMEM;
 
-	if (object == NULL)
-		return -ENOMEM;
-	if (json_dump_callback(object, add_dump, out, JSON_COMPACT) != 0) {
-		out->len = start;
-		rc = -EMSGSIZE;
-	}
+	free(text);
 	json_decref(object);
 	return rc;
+}
+
+/* Puts @members into the spec of @object, which may have none. Returns 0 or -ENOMEM. */
+static int set_members(json_t *object, json_t *members)
+{
+	json_t *spec = json_object_get(object, "spec");
+	int rc;
+
+	if (object == NULL || members == NULL)
+		return -ENOMEM;
+	if (json_is_object(spec))
+		rc = json_object_update(spec, members);
+	else
+		rc = json_object_set(object, "spec", members);
+	return rc == 0 ? 0 : -ENOMEM;
 }
 
 int kube_lease_write(struct buf *out, const struct kube_lease *l, const struct kube_lease_claim *claim)
 {
 	json_t *members = claim_members(claim);
 	json_t *object = json_deep_copy(l->object);
-	json_t *spec = json_object_get(object, "spec");
+	int rc = set_members(object, members);
 
-	if (members == NULL || object == NULL) {
-		json_decref(members);
-		json_decref(object);
-		return -ENOMEM;
-	}
-	if (!json_is_object(spec))
-		(void)json_object_set(object, "spec", members);
-	else
-		(void)json_object_update(spec, members);
 	json_decref(members);
+	if (rc != 0) {
+		json_decref(object);
+		return rc;
+	}
 	return write_object(out, object);
 }
 
