@@ -67,6 +67,20 @@ $(UNIT_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(LIBSUPPORT) $(LIBCONTROLLER) $(LIBVS
 .PHONY: unit-build
 unit-build: $(UNIT_BIN)
 
+# --- tests/contract: one program, run against each server by tests/contract/run.sh. It is linked with lib/base and
+# nothing else of ours, which proves that what it says does not rest on the code it is there to judge.
+CONTRACT_BIN := $(BUILD)/tests/contract/contract
+CONTRACT_SRC := $(wildcard tests/contract/*.c tests/support/api*.c tests/support/suite.c lib/base/*.c)
+
+$(CONTRACT_BIN): $(call objs,$(CONTRACT_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+
+.PHONY: contract
+contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, on apisim and on the real server
+	tests/contract/run.sh $(BUILD) apisim
+	tests/contract/run.sh $(BUILD) kube
+
 .PHONY: clean
 clean: ## remove the build folder
 	rm -rf $(BUILD)
