@@ -7,8 +7,15 @@
  * c-anchors.md are the rules of the implementation.
  *
  * All calls come from the loop's thread. Callbacks run from the loop, never inside http_client_start() or
- * http_request_cancel(). on_done may start and cancel requests; on_head and on_data may not (they run inside
- * libcurl).
+ * http_request_cancel(). on_done may start and cancel requests and close the client; on_header, on_head and
+ * on_data may not (they run inside libcurl; it asserts).
+ *
+ * Nothing is retried here, with one exception that libcurl makes: a GET or HEAD on a kept connection that
+ * turns out to be dead before the first byte of an answer is sent again on a new one. Redirects are not
+ * followed.
+ *
+ * Effects on the process: libcurl's global state is held by every open client (it counts and locks), and a
+ * SIGPIPE that would end the process is ignored from the first http_client_open() on (T18).
  */
 #ifndef KUBE_HTTP_CLIENT_H
 #define KUBE_HTTP_CLIENT_H
@@ -31,7 +38,8 @@ struct http_client_options {
 	const char *cert_pem, *key_pem;
 	bool insecure;           /* no verification of the server */
 	const char *server_name; /* SNI and verified name, where it differs from the URL's host (TRN-2) */
-	const char *proxy_url;   /* NULL: HTTPS_PROXY / NO_PROXY of the environment */
+	const char *proxy_url;   /* NULL: HTTP_PROXY, HTTPS_PROXY and NO_PROXY as they are in the environment
+				    now; this machine itself is never behind a proxy (TRN-5) */
 	const char *user_agent;
 	uint32_t max_connections; /* at once; more requests wait inside libcurl. 0 = no limit */
 };
@@ -41,7 +49,8 @@ struct http_request;
 struct http_result {
 	int error;  /* 0: a whole answer came, see status. Else a negative errno: -ECANCELED, -ETIMEDOUT,
 		       -ECONNREFUSED, -ECONNRESET, -EPROTO (TLS or HTTP broken), -EHOSTUNREACH (name or route),
-		       -EPIPE (answer ended too early), -EIO, or what on_head or on_data returned */
+		       -EPIPE (answer ended too early), -EMSGSIZE (over 256 KiB of headers), -ENOMEM, -EIO, or
+		       what on_head or on_data returned */
 	bool sent;  /* some of the request may have reached the server: a write may have taken effect */
 	int status; /* HTTP status, 0 where none came */
 	bool has_retry_after;
@@ -58,9 +67,12 @@ struct http_request {
 	const void *body;           /* NULL: none */
 	size_t body_len;
 	uint32_t total_timeout_ms; /* from start to last byte; 0 = none (watches) */
-	uint32_t idle_timeout_ms;  /* longest silence while the answer runs; 0 = none */
+	uint32_t idle_timeout_ms;  /* longest silence of the server, from the start on, so the wait for the
+				      first  byte counts; 0 = none */
 	bool accept_gzip;          /* never on a watch (TRN-8) */
 
+	/** A header of the final answer, in its order; borrowed during the call. May be NULL. */
+	void (*on_header)(struct http_request *req, const char *name, const char *value);
 	/** Status and headers are complete. 0 goes on, a negative errno ends the request with it. May be
 	 * NULL. */
 	int (*on_head)(struct http_request *req, int status);
@@ -88,7 +100,8 @@ void http_request_cancel(struct http_request *req);
 /** Requests started and not yet done. */
 size_t http_client_pending(const struct http_client *c);
 
-/** Closes idle connections, so that the next request makes a new one with credentials read anew. */
+/** Closes idle connections, so that the next request makes a new one with credentials read anew. Requests
+ * under way go on. */
 void http_client_drop_idle(struct http_client *c);
 
 /** Cancels every request (their on_done run first), frees everything, then calls @cb from the loop. */
