@@ -133,6 +133,29 @@ START_TEST(status_given_at_creation_is_kept)
 	}
 END_TEST
 
+/* Nothing stops a tenant from putting these where our decoder must get past them. */
+START_TEST(odd_strings_come_back_as_they_were_written)
+	{
+		AUTO_TALK struct talk t;
+		const json_t *note;
+
+		talk_open(&t);
+		talk_post(&t, talk_vmis(&t),
+			  "{'apiVersion':'kubevirt.io/v1','kind':'VirtualMachineInstance',"
+			  "'metadata':{'name':'a','annotations':{"
+			  "'nul':'a\\u0000b','pair':'\\ud83d\\ude00','line':'\\u2028<>&'}},"
+			  "'spec':{'domain':{'devices':{}}}}");
+		EXPECT(&t, 201);
+		talk_get(&t, talk_vmi(&t, "a"));
+		EXPECT(&t, 200);
+		note = api_member(t.answer.body, "metadata.annotations.nul");
+		ck_assert_uint_eq(json_string_length(note), 3);
+		ck_assert_mem_eq(json_string_value(note), "a\0b", 3);
+		EXPECT_TEXT(&t, "metadata.annotations.pair", "\xf0\x9f\x98\x80");
+		EXPECT_TEXT(&t, "metadata.annotations.line", "\xe2\x80\xa8<>&");
+	}
+END_TEST
+
 START_TEST(there_is_no_status_until_somebody_writes_one)
 	{
 		AUTO_TALK struct talk t;
@@ -340,6 +363,7 @@ void objects_cases(struct cases *c)
 		generate_name_makes_different_names,
 		an_object_needs_a_valid_name,
 		status_given_at_creation_is_kept,
+		odd_strings_come_back_as_they_were_written,
 		there_is_no_status_until_somebody_writes_one,
 		a_null_cid_at_creation_is_dropped,
 		a_vmi_needs_spec_and_domain,
