@@ -236,14 +236,15 @@ give_up() {
 
 # --- what is in it --------------------------------------------------------------------------------
 
-# Prints the folder of the CRDs to use.
-crd_folder() {
+# Sets $crds to the folder of the CRDs to use.
+choose_crds() {
 	case ${VSOCK_CRDS-} in
-	own) echo "$here/crds" ;;
-	genuine) echo "$shared/crds" ;;
-	'') if [[ -d $shared/crds ]]; then echo "$shared/crds"; else echo "$here/crds"; fi ;;
+	own) crds=$here/crds ;;
+	genuine) crds=$shared/crds ;;
+	'') if [[ -d $shared/crds ]]; then crds=$shared/crds; else crds=$here/crds; fi ;;
 	*) die "VSOCK_CRDS must be own or genuine, not $VSOCK_CRDS" ;;
 	esac
+	[[ -d $crds ]] || die "VSOCK_CRDS=genuine, but there is no folder $crds"
 }
 
 resources=(/apis/kubevirt.io/v1/virtualmachineinstances?limit=1 /apis/kubevirt.io/v1/kubevirts?limit=1)
@@ -251,14 +252,9 @@ resources=(/apis/kubevirt.io/v1/virtualmachineinstances?limit=1 /apis/kubevirt.i
 # CRDs and the namespace. Server-side, as the genuine CRDs do not fit into the annotation of a client-side
 # apply.
 fill() (
-	local folder crd crds=()
-	folder=$(crd_folder)
 	# shellcheck source=/dev/null
 	source "$1/env"
-	for crd in "$folder"/*.yaml; do
-		crds+=(-f "$crd")
-	done
-	kubectl apply --server-side --validate=false "${crds[@]}" >/dev/null &&
+	kubectl apply --server-side --validate=false -f "$crds" >/dev/null &&
 		kubectl create namespace kubevirt >/dev/null &&
 		kubectl wait --for=condition=Established --timeout="${ready_s}s" crd --all >/dev/null &&
 		await "$1" "${resources[@]}"
@@ -276,6 +272,7 @@ up() {
 	(($# == 1)) || bad_usage
 	dir=$(realpath -m -- "$1")
 	[[ ! -e $dir/port ]] || die "$dir was used before: take another folder, or start what is in it"
+	choose_crds
 	build quiet
 	mkdir -p -- "$dir/etcd"
 	chmod 700 "$dir" "$dir/etcd"
@@ -296,7 +293,7 @@ up() {
 	write_kubeconfig "$dir"
 	write_env "$dir"
 	fill "$dir" || give_up "$dir" "the CRDs could not be installed"
-	say "ready at https://127.0.0.1:$(cat "$dir/port"), CRDs from $(crd_folder); use it with . $dir/env"
+	say "ready at https://127.0.0.1:$(cat "$dir/port"), CRDs from $crds; use it with . $dir/env"
 }
 
 existing() {
