@@ -18,7 +18,8 @@ struct kube_status {
 };
 
 /** Reads @body (not necessarily JSON, may be empty) of an answer with HTTP status @code into *out. Never
- * fails: a body that is no Status gives reason and message by code (REQ-4). */
+ * fails: a body that is no Status gives reason and message by code (REQ-4). @code 0: there was no HTTP
+ * status, the Status's own code counts. */
 void kube_status_parse(struct kube_status *out, int code, const char *body, size_t len);
 
 /** Reason "Expired" or "Gone", or code 410 where the reason is unknown. */
