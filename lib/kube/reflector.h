@@ -13,8 +13,9 @@
  * needed.
  *
  * Loop's thread only. Callbacks run from the loop, most of them while a body is being read (inside libcurl):
- * they must not start or cancel requests of the same client; note what to do and do it later. What they may
- * call is this header: reflector_relist() and reflector_close() are safe in each of them.
+ * they must not start or cancel requests of the same client, nor relist or close another reflector on it;
+ * note what to do and do it later. This reflector itself may be told to relist or to close in any of its
+ * callbacks.
  */
 #ifndef KUBE_REFLECTOR_H
 #define KUBE_REFLECTOR_H
