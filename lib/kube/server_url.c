@@ -70,7 +70,7 @@ int server_url_parse(char **out, const char *text, struct error *err)
 	rc = url_parse(url, text, known, ARRAY_LEN(known), err);
 	if (rc != 0)
 		return rc;
-	if (url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_PASSWORD))
+	if (url_has(url, CURLUPART_USER)) /* "" where there is only a password */
 		return error_set(err, -EINVAL, "a user or password in the URL is not supported");
 	(void)curl_url_set(url, CURLUPART_QUERY, NULL, 0);
 	(void)curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);

@@ -251,7 +251,12 @@ START_TEST(values_that_are_not_of_their_kind_are_refused)
 		expect_bad("--lease-name: 'a.' is not the name of an object", "--lease-name", "a.");
 		expect_bad("--lease-name: 'a..b' is not the name of an object", "--lease-name", "a..b");
 		expect_bad("--identity: 'a?b' is not 1 to 253 printable characters", "--identity", "a\nb");
+		expect_bad("--identity: 'a b' is not 1 to 253 printable characters", "--identity", "a b");
 		memset(name, 'x', 254);
+		expect_bad("--identity: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is "
+			   "not 1 to "
+			   "253 printable characters",
+			   "--identity", name);
 		expect_bad("--lease-name: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is "
 			   "not the "
 			   "name of an object",
