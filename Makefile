@@ -81,6 +81,62 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 	tests/contract/run.sh $(BUILD) apisim
 	tests/contract/run.sh $(BUILD) kube
 
+# --- what people call. Each installs what it needs first and then calls make again, because the libraries' flags above are
+# read when make starts.
+DEPS := tests/tools/deps.sh
+AGAIN = $(MAKE) --no-print-directory BUILD=$(BUILD)
+RUN_SUITES = BUILD=$(BUILD) tests/tools/suites.sh
+SEEDS ?= 1000
+
+.PHONY: deps
+deps: ## install all Debian packages that building, testing and linting need
+	@$(DEPS) build test lint
+
+.PHONY: demo demo-build
+demo: ## show the controller at work (CLUSTER=kube: on the real kube-apiserver)
+	@$(DEPS) build $(if $(filter kube,$(CLUSTER)),test)
+	@$(AGAIN) demo-build
+	@tests/demo/run.sh $(BUILD) $(or $(CLUSTER),apisim)
+demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/demo
+
+# Everything that a suite runs, built beforehand so that a suite's time is its own.
+.PHONY: test-build
+test-build: all unit-build demo-build $(CONTRACT_BIN) $(BUILD)/tests/sim/sim $(BUILD)/tests/e2e/audit
+
+.PHONY: check
+check: ## the fast part of the tests: units, simulation, contract against apisim
+	@$(DEPS) build test
+	@$(AGAIN) test-build
+	@$(RUN_SUITES) \
+	  unit='tests/tools/unit.sh' \
+	  sim='$(BUILD)/tests/sim/sim --seeds 200' \
+	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
+	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim'
+
+.PHONY: test
+test: ## every test that can run here, the real kube-apiserver included
+	@$(DEPS) build test
+	@tests/controlplane/controlplane.sh build
+	@$(AGAIN) test-build
+	@$(RUN_SUITES) \
+	  unit='tests/tools/unit.sh' \
+	  sim='$(BUILD)/tests/sim/sim --seeds $(SEEDS)' \
+	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
+	  contract-kube-own='VSOCK_CRDS=own tests/contract/run.sh $(BUILD) kube' \
+	  contract-kube-genuine='tests/contract/run.sh $(BUILD) kube' \
+	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim' \
+	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
+	  demo-kube='tests/demo/run.sh $(BUILD) kube && echo 1 passed, 0 failed'
+
+.PHONY: lint
+lint: ## formatter, static analysis, shell check
+	@$(DEPS) build lint
+	@BUILD=$(BUILD) tests/tools/lint.sh
+
+.PHONY: format
+format: ## format all C files
+	git ls-files '*.c' '*.h' | xargs clang-format-16 -i
+
 .PHONY: clean
 clean: ## remove the build folder
 	rm -rf $(BUILD)

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# lint.sh: formatter, static analysis and shell check over the files that git tracks. Each check is one test; prints what it
+# finds and ends with `lint: N passed, N failed`.
+set -uo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." || exit
+
+build=${BUILD:-build}
+passed=0
+failed=0
+mapfile -t c_sources < <(git ls-files '*.c')
+mapfile -t c_files < <(git ls-files '*.c' '*.h')
+mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
+
+# check NAME COUNT COMMAND...: COUNT is how many files it looks at; a check of no files is a failure.
+check() {
+  local name=$1 count=$2
+  shift 2
+  if ((count > 0)) && "$@"; then
+    echo "ok    $name ($count)"
+    passed=$((passed + 1))
+  else
+    echo "FAIL  $name ($count)"
+    failed=$((failed + 1))
+  fi
+}
+
+# What no compiler says: functions that are banned, limits of size, the core without I/O.
+banned() {
+  ! git grep -nwE 'strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca' -- '*.c' '*.h'
+}
+
+core_is_pure() {
+  ! git grep -nE '#include *[<"](uv|curl/curl)\.h' -- lib/cid lib/json lib/metrics/registry.c controller/allocator* \
+    controller/vmi* controller/gate.* controller/kubevirt.* tests/sim
+}
+
+no_leftovers() {
+  ! git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.c' '*.h' '*.go' '*.sh' Makefile ':!tests/tools/lint.sh'
+}
+
+short_functions() {
+  local long
+  long=$(ctags -f - --fields=+ne --kinds-C=f "${c_sources[@]}" | awk -F'\t' '{ l = 0; e = 0
+    for (i = 4; i <= NF; i++) { if ($i ~ /^line:/) l = substr($i, 6); if ($i ~ /^end:/) e = substr($i, 5) }
+    if (e - l > 80) print $2 ":" l " " $1 " has " e - l + 1 " lines" }')
+  [[ -z $long ]] || { echo "$long"; return 1; }
+}
+
+short_files() {
+  local long
+  long=$(wc -l "${c_files[@]}" | awk '$2 != "total" && $1 > 600 { print $2 " has " $1 " lines" }')
+  [[ -z $long ]] || { echo "$long"; return 1; }
+}
+
+tidy() {
+  printf '%s\n' "${c_sources[@]}" | grep -v '^tests/' |
+    xargs -P "$(nproc)" -n 6 bash -c 'clang-tidy-16 --quiet "$@" -- -std=gnu17 -Ilib -I. -Itests -D_GNU_SOURCE \
+      "-DVSOCK_VERSION=\"lint\"" 2>/dev/null' clang-tidy
+}
+
+cpp_check() {
+  printf '%s\n' "${c_sources[@]}" | grep -v '^tests/unit/' |
+    cppcheck --file-list=- --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance \
+      --inline-suppr --suppress=missingIncludeSystem --suppress=uninitvar --suppress=varFuncNullUB \
+      --library=posix -j "$(nproc)" -Ilib -I. -Itests -D_GNU_SOURCE '-DVSOCK_VERSION="lint"'
+}
+
+top_level() {
+  local extra
+  extra=$(git ls-files | cut -d/ -f1 | sort -u | grep -v '^\.' |
+    grep -vxE 'Makefile|controller|lib|tests|manifests|README\.md|LICENSE')
+  [[ -z $extra ]] || { echo "$extra"; return 1; }
+}
+
+mkdir -p "$build/log"
+check format ${#c_files[@]} clang-format-16 --dry-run --Werror "${c_files[@]}"
+check shellcheck ${#scripts[@]} shellcheck -x "${scripts[@]}"
+check banned-functions ${#c_files[@]} banned
+check core-without-io ${#c_files[@]} core_is_pure
+check nothing-left-for-later ${#c_files[@]} no_leftovers
+check function-length ${#c_sources[@]} short_functions
+check file-length ${#c_files[@]} short_files
+check top-level 1 top_level
+check cppcheck ${#c_sources[@]} cpp_check
+check clang-tidy ${#c_sources[@]} tidy
+echo "lint: $passed passed, $failed failed"
+((failed == 0))
