@@ -1,10 +1,11 @@
 /**
  * kube_client: requests to one Kubernetes API server: base URL, credentials, errors.
  *
- * Adds Authorization (token file re-read at least every 50 s; on a 401 read anew and tried once more, CFG-5),
- * Accept, Content-Type and User-Agent, collects the answer of ordinary calls up to a cap, passes the bytes of
- * streaming ones on, and classifies failures. It retries nothing else: whether and when to try again is the
- * caller's policy. Loop's thread only; the callback law of http_client.h holds here too.
+ * Adds Authorization (token file re-read at least every 50 s; after a 401 read anew and, if it holds another
+ * token than the one refused, tried once more, CFG-5), Accept, Content-Type and User-Agent, collects the
+ * answer of ordinary calls up to a cap (-EMSGSIZE), passes the bytes of streaming ones on, classifies
+ * failures and logs the server's warnings (REQ-7). It retries nothing else: whether and when to try again is
+ * the caller's policy. Loop's thread only; the callback law of http_client.h holds here too.
  */
 #ifndef KUBE_CLIENT_H
 #define KUBE_CLIENT_H
@@ -64,13 +65,14 @@ struct kube_call {
 
 #define KUBE_CLIENT_TIMEOUT_MS 30000
 
-/** Told of every finished HTTP request, for metrics. @code: HTTP status, 0 for a transport error. */
+/** Told of every finished HTTP request (two for a call that was tried again), before on_done, for metrics.
+ * @code: HTTP status, 0 where none came. May not call the client. */
 typedef void (*kube_client_observer)(void *data, const char *method, int code, double seconds);
 
 struct kube_client_options {
 	uv_loop_t *loop;
 	const struct kube_config *config; /* copied */
-	const char *user_agent;           /* "vsock-cid-controller/VERSION (linux/amd64) ..." */
+	const char *user_agent;           /* "vsock-cid-controller/VERSION (linux/amd64) ..."; needed */
 	uint32_t max_connections;         /* 0 = no limit */
 	struct logger *log;
 	kube_client_observer observer; /* may be NULL */
