@@ -1,0 +1,187 @@
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "controller/gate.h"
+#include "support/suite.h"
+
+static struct gate gate;
+
+static int on_value(void *data, int field, const struct json_value *value)
+{
+	kubevirt_value(data, field, value);
+	return 0;
+}
+
+/* A CR by what its JSON says, through the same reader as in the program. */
+static struct kubevirt cr_from(const char *text)
+{
+	static const struct json_reader_limits limits = {.max_text = 1024};
+	static const struct json_reader_events events = {.value = on_value};
+	struct kubevirt cr;
+	struct json_filter *filter;
+	struct json_reader *reader;
+
+	kubevirt_begin(&cr);
+	ck_assert_int_eq(json_filter_create(&filter), 0);
+	for (size_t i = 0; i < kubevirt_field_count; i++)
+		ck_assert_int_eq(
+			json_filter_add(filter, NULL, kubevirt_fields[i].path, kubevirt_fields[i].id), 0);
+	ck_assert_int_eq(json_reader_create(&reader, filter, &limits, &events, &cr), 0);
+	ck_assert_int_eq(json_reader_feed(reader, text, strlen(text), NULL), 0);
+	json_reader_free(reader);
+	json_filter_free(filter);
+	return cr;
+}
+
+static struct kubevirt cr_with(const char *name, const char *developer)
+{
+	char text[1024];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"metadata\":{\"namespace\":\"kubevirt\",\"name\":\"%s\"},\"spec\":{\"configuration\":{"
+		"\"developerConfiguration\":%s}}}",
+		name, developer);
+	return cr_from(text);
+}
+
+static void given_listed(const char *developer)
+{
+	struct kubevirt cr = cr_with("kubevirt", developer);
+
+	gate_init(&gate, GATE_AUTO);
+	gate_list_started(&gate);
+	gate_cr_seen(&gate, &cr, true);
+	gate_list_done(&gate);
+}
+
+static void see(struct kubevirt cr)
+{
+	gate_cr_seen(&gate, &cr, false);
+}
+
+START_TEST(nothing_is_open_before_the_cr_was_read)
+	{
+		struct kubevirt cr = cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}");
+
+		gate_init(&gate, GATE_ON);
+		gate_list_started(&gate);
+		gate_cr_seen(&gate, &cr, true);
+		ck_assert(!gate_verdict(&gate).open);
+		gate_list_done(&gate);
+		ck_assert(gate_verdict(&gate).open);
+	}
+END_TEST
+
+START_TEST(the_gate_is_what_the_lists_say)
+	{
+		static const struct {
+			const char *developer;
+			bool open;
+		} cases[] = {
+			{"{\"featureGates\":[\"Other\",\"VSOCK\"]}", true},
+			{"{\"featureGates\":[\"VSOCK\"],\"disabledFeatureGates\":[\"VSOCK\"]}", true},
+			{"{\"featureGates\":[\"vsock\",\"VSOCK2\",\"VSOC\"]}", false},
+			{"{\"featureGates\":[]}", false},
+			{"{\"featureGates\":null}", false},
+			{"{\"disabledFeatureGates\":[\"VSOCK\"]}", false},
+			{"{\"featureGates\":\"VSOCK\"}", false},
+			{"{}", false},
+			{"null", false},
+		};
+
+		for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+			given_listed(cases[i].developer);
+			ck_assert_msg(gate_verdict(&gate).open == cases[i].open, "%s", cases[i].developer);
+			ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
+		}
+	}
+END_TEST
+
+START_TEST(a_change_counts_at_once)
+	{
+		given_listed("{}");
+		see(cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}"));
+		ck_assert(gate_verdict(&gate).open);
+		see(cr_with("kubevirt", "{\"disabledFeatureGates\":[\"VSOCK\"]}"));
+		ck_assert(!gate_verdict(&gate).open);
+	}
+END_TEST
+
+START_TEST(a_cr_that_is_being_deleted_does_not_count)
+	{
+		given_listed("{\"featureGates\":[\"VSOCK\"]}");
+		see(cr_from("{\"metadata\":{\"namespace\":\"kubevirt\",\"name\":\"kubevirt\","
+			    "\"deletionTimestamp\":\"x\"}}"));
+		ck_assert(!gate_verdict(&gate).open);
+		ck_assert_str_eq(gate_verdict(&gate).namespace, "");
+	}
+END_TEST
+
+START_TEST(two_crs_are_one_too_many)
+	{
+		struct kubevirt second = cr_with("second", "{\"featureGates\":[\"VSOCK\"]}");
+
+		given_listed("{\"featureGates\":[\"VSOCK\"]}");
+		see(second);
+		ck_assert(!gate_verdict(&gate).open);
+		gate_cr_gone(&gate, &second);
+		ck_assert(gate_verdict(&gate).open);
+	}
+END_TEST
+
+START_TEST(a_cr_that_a_list_lacks_is_gone)
+	{
+		given_listed("{\"featureGates\":[\"VSOCK\"]}");
+		gate_list_started(&gate);
+		ck_assert(gate_verdict(&gate).open);
+		gate_list_done(&gate);
+		ck_assert(!gate_verdict(&gate).open);
+	}
+END_TEST
+
+START_TEST(too_many_crs_are_refused_until_a_list_shows_fewer)
+	{
+		char name[16];
+
+		given_listed("{\"featureGates\":[\"VSOCK\"]}");
+		for (int i = 0; i < GATE_MAX_CRS + 5; i++) {
+			(void)snprintf(name, sizeof(name), "k%d", i);
+			see(cr_with(name, "{}"));
+		}
+		ck_assert(!gate_verdict(&gate).open);
+	}
+END_TEST
+
+START_TEST(the_override_wins_but_needs_a_namespace)
+	{
+		given_listed("{}");
+		gate.override = GATE_ON;
+		ck_assert(gate_verdict(&gate).open);
+		given_listed("{\"featureGates\":[\"VSOCK\"]}");
+		gate.override = GATE_OFF;
+		ck_assert(!gate_verdict(&gate).open);
+		ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
+		gate_init(&gate, GATE_ON);
+		gate_list_done(&gate);
+		ck_assert(!gate_verdict(&gate).open);
+	}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		nothing_is_open_before_the_cr_was_read,
+		the_gate_is_what_the_lists_say,
+		a_change_counts_at_once,
+		a_cr_that_is_being_deleted_does_not_count,
+		two_crs_are_one_too_many,
+		a_cr_that_a_list_lacks_is_gone,
+		too_many_crs_are_refused_until_a_list_shows_fewer,
+		the_override_wins_but_needs_a_namespace,
+	};
+
+	return suite_run("gate", tests, ARRAY_LEN(tests));
+}
