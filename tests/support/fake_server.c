@@ -2,11 +2,13 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -14,6 +16,8 @@
 #define REQUEST_MAX (64u << 20)
 #define UNSENT_MAX  (256u << 20)
 #define BACKLOG     128
+
+#define RESET_GRACE_TURNS 4
 
 enum ending { STAY, CLOSE, RESET };
 
@@ -27,6 +31,7 @@ struct fake_conn {
 	size_t sent; /* of out */
 	size_t number;
 	enum ending ending;
+	unsigned grace; /* turns that a reset has waited since the peer's kernel had everything */
 	bool closing;
 };
 
@@ -97,6 +102,20 @@ static void conn_end(struct fake_conn *c, enum ending how)
 		uv_close((uv_handle_t *)&c->tcp, on_conn_handle_closed);
 }
 
+/* A reset makes the peer's kernel throw away what the peer has not read. So before it everything must have
+ * been acknowledged, and then a client in the same loop gets some turns. */
+static bool peer_has_read(struct fake_conn *c)
+{
+	uv_os_fd_t fd;
+	int unacknowledged = 0;
+
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0)
+		return true;
+	if (unacknowledged > 0)
+		return false;
+	return c->grace++ >= RESET_GRACE_TURNS;
+}
+
 /* One turn of the loop: sends what the server's write size allows, ends the connection when all has left. */
 static void on_write_turn(uv_idle_t *idle)
 {
@@ -120,6 +139,8 @@ static void on_write_turn(uv_idle_t *idle)
 		if (c->sent < c->out.len)
 			return;
 	}
+	if (c->ending == RESET && !peer_has_read(c))
+		return;
 	buf_reset(&c->out);
 	c->sent = 0;
 	(void)uv_idle_stop(idle);

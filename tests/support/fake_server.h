@@ -100,7 +100,8 @@ void fake_conn_end(struct fake_conn *c);
 void fake_conn_send(struct fake_conn *c, const void *bytes, size_t n);
 void fake_conn_printf(struct fake_conn *c, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 
-/** Closes (FIN), or resets (RST), the connection once everything sent so far has left it. */
+/** Closes (FIN), or resets (RST), the connection once everything sent so far has left it; a reset waits until
+ * a client in the same loop had the time to read it, for a reset destroys what was not read. */
 void fake_conn_close(struct fake_conn *c);
 void fake_conn_reset(struct fake_conn *c);
 
