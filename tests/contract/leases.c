@@ -111,8 +111,7 @@ START_TEST(of_many_puts_of_one_version_exactly_one_wins)
 		for (unsigned i = 0; i < WRITERS; i++) {
 			bodies[i] = strdup(
 				lease_text(&t, "a", version, term(&t, talk_format(&t, "holder-%u", i), 8)));
-			for (char *quote = bodies[i]; (quote = strchr(quote, '\'')) != NULL;)
-				*quote = '"';
+			talk_quote(bodies[i]);
 			calls[i] =
 				(struct api_call){.method = "PUT", .path = lease(&t, "a"), .body = bodies[i]};
 		}

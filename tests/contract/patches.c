@@ -33,8 +33,7 @@ static json_t *parse(const char *text)
 	AUTO_FREE char *copy = strdup(text);
 	json_t *value;
 
-	for (char *quote = copy; (quote = strchr(quote, '\'')) != NULL;)
-		*quote = '"';
+	talk_quote(copy);
 	value = json_loads(copy, JSON_DECODE_ANY, NULL);
 	ck_assert_msg(value != NULL, "bad row: %s", text);
 	return value;

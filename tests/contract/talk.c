@@ -71,14 +71,20 @@ const char *talk_vmis(struct talk *t)
 	return talk_vmi(t, NULL);
 }
 
+void talk_quote(char *text)
+{
+	for (; text != NULL && *text != '\0'; text++)
+		if (*text == '\'')
+			*text = '"';
+}
+
 long talk_send(struct talk *t, const char *method, const char *path, const char *type, const char *body)
 {
 	AUTO_FREE char *text = body != NULL ? strdup(body) : NULL;
 	struct error err = {0};
 	int rc;
 
-	for (char *quote = text; quote != NULL && (quote = strchr(quote, '\'')) != NULL;)
-		*quote = '"';
+	talk_quote(text);
 	free(t->request);
 	ck_assert_int_ge(asprintf(&t->request, "%s %s %s", method, path, text != NULL ? text : ""), 0);
 	api_answer_free(&t->answer);

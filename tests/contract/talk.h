@@ -60,6 +60,9 @@ long talk_merge_patch(struct talk *t, const char *path, const char *body);
 /** The string at a path ("metadata.uid") of the last answer, "" where there is none. */
 const char *talk_text(struct talk *t, const char *member);
 
+/** In @text, which may be NULL, every ' becomes ". */
+void talk_quote(char *text);
+
 /** The whole last answer, to be looked at after later requests. */
 const json_t *talk_keep(struct talk *t);
 

@@ -241,26 +241,20 @@ static void send_at_once(struct talk *t, const char *type, char *const *bodies, 
 
 	*won = 0;
 	*refused = 0;
-	for (size_t i = 0; i < WRITERS; i++)
+	for (size_t i = 0; i < WRITERS; i++) {
+		talk_quote(bodies[i]);
 		calls[i] = (struct api_call){.method = "PATCH",
 					     .path = talk_vmi(t, "a"),
 					     .content_type = type,
 					     .body = bodies[i],
 					     .keep_body = true};
+	}
 	ck_assert_int_eq(api_parallel(t->api, calls, WRITERS, WRITERS, &err), 0);
 	for (size_t i = 0; i < WRITERS; i++) {
 		*won += calls[i].answer.status == 200;
 		*refused += calls[i].answer.status == refusal;
 		api_answer_free(&calls[i].answer);
 	}
-}
-
-/* The texts with " for '. */
-static void quote_all(char **bodies)
-{
-	for (size_t i = 0; i < WRITERS; i++)
-		for (char *quote = bodies[i]; (quote = strchr(quote, '\'')) != NULL;)
-			*quote = '"';
 }
 
 static void free_all(char **bodies)
@@ -281,7 +275,6 @@ START_TEST(of_many_writes_at_once_exactly_one_wins_and_none_conflicts)
 		uid = given(&t, "a", with_phase);
 		for (unsigned i = 0; i < WRITERS; i++)
 			bodies[i] = strdup(write_text(&t, with_phase, uid, NULL, 1000 + i));
-		quote_all(bodies);
 		send_at_once(&t, API_JSON_PATCH, bodies, &won, &refused, 422);
 		free_all(bodies);
 		ck_assert_uint_eq(won, 1);
@@ -304,7 +297,6 @@ START_TEST(of_many_merge_patches_of_one_version_exactly_one_wins_and_the_others_
 			bodies[i] = strdup(talk_format(
 				&t, "{'metadata':{'resourceVersion':'%s'},'status':{'VSOCKCID':%u}}", version,
 				1000 + i));
-		quote_all(bodies);
 		send_at_once(&t, API_MERGE_PATCH, bodies, &won, &refused, 409);
 		free_all(bodies);
 		ck_assert_uint_eq(won, 1);
@@ -323,7 +315,6 @@ START_TEST(many_patches_of_different_members_all_pass)
 		talk_given_vmi(&t, "a", NULL);
 		for (unsigned i = 0; i < WRITERS; i++)
 			bodies[i] = strdup(talk_format(&t, "{'metadata':{'labels':{'l%u':'x'}}}", i));
-		quote_all(bodies);
 		send_at_once(&t, API_MERGE_PATCH, bodies, &won, &refused, 409);
 		free_all(bodies);
 		ck_assert_uint_eq(won, WRITERS);

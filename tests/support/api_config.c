@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/buf.h"
 #include "base/macros.h"
 
 #define FILE_MAX (1 << 20)
@@ -14,21 +15,23 @@
 /* Reads a whole small file as a string. */
 static int read_text(const char *path, char **out, struct error *err)
 {
-	AUTO_FREE char *text = NULL;
+	AUTO_BUF struct buf text;
+	char chunk[4096];
 	FILE *file = fopen(path, "re");
-	size_t len;
+	size_t n;
+	int rc = 0;
 
+	buf_init(&text, FILE_MAX);
 	if (file == NULL)
 		return error_errno(err, -errno, "open %s", path);
-	text = malloc(FILE_MAX);
-	len = text != NULL ? fread(text, 1, FILE_MAX, file) : 0;
+	while (rc == 0 && (n = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		rc = buf_add(&text, chunk, n);
 	fclose(file);
-	if (text == NULL)
-		return error_set(err, -ENOMEM, "out of memory");
-	if (len == 0 || len == FILE_MAX)
-		return error_set(err, -EINVAL, "%s is empty or too large", path);
-	text[len] = '\0';
-	*out = STEAL_POINTER(text);
+	if (rc != 0)
+		return error_errno(err, rc, "read %s", path);
+	if (text.len == 0)
+		return error_set(err, -EINVAL, "%s is empty", path);
+	*out = buf_steal(&text);
 	return 0;
 }
 
