@@ -60,7 +60,7 @@ int listener_open(const char *address, uint16_t port, struct error *err)
 
 uint16_t listener_port(int fd)
 {
-	union address bound;
+	union address bound = {.any.sa_family = AF_UNSPEC};
 	socklen_t size = sizeof(bound);
 
 	if (getsockname(fd, &bound.any, &size) != 0)

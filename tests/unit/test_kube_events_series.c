@@ -293,7 +293,7 @@ START_TEST(after_the_window_it_is_a_new_event)
 
 		given_table();
 		s = added(&e);
-		strcpy(name, s->name);
+		(void)snprintf(name, sizeof(name), "%s", s->name);
 		events_table_told(&table, s, 1);
 		now_ms += EVENTS_SERIES_WINDOW_MS;
 		s = added(&e);
@@ -369,7 +369,8 @@ static unsigned int admitted(const char *object, unsigned int tries)
 	unsigned char key[EVENTS_KEY_SIZE] = {0};
 	unsigned int n = 0;
 
-	memcpy(key, object, strlen(object));
+	for (size_t i = 0; i < sizeof(key) && object[i] != '\0'; i++)
+		key[i] = (unsigned char)object[i];
 	while (tries-- > 0)
 		n += events_limit_admit(&limit, key, now_ms);
 	return n;
