@@ -83,7 +83,7 @@ struct reflector_handler {
 
 struct reflector_options {
 	uv_loop_t *loop;
-	struct kube_client *client;
+	struct kube_client *client; /* borrowed; may not begin to close before reflector_close() */
 	struct logger *log;
 	struct rng *rng;             /* borrowed */
 	const char *group;           /* "kubevirt.io" */

@@ -182,7 +182,7 @@ START_TEST(a_list_that_breaks_off_is_never_complete)
 		setup(&fx);
 		SCRIPT(&fx, LIST,
 		       THEN(CUT, "{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":[" ITEM("a", "5")),
-		       THEN(RST, "{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":[" ITEM("a", "5")),
+		       THEN(RST, "{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":["),
 		       THEN(END, "{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":[" ITEM("a", "5")),
 		       OK("{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":[" ITEM("a", "5") ",}"),
 		       OK("{\"kind\":\"Table\",\"rows\":[]}"), OK(PAGE("20", "t", ITEM("a", "5"))),
@@ -194,7 +194,7 @@ START_TEST(a_list_that_breaks_off_is_never_complete)
 		ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_TRANSPORT], 3);
 		ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_DECODE], 3);
 		assert_seen(&fx.seen,
-			    "list L:a@5 list-transport list L:a@5 list-transport list L:a@5 list-decode "
+			    "list L:a@5 list-transport list list-transport list L:a@5 list-decode "
 			    "list L:a@5 list-decode list list-decode list L:a@5 L:b@6 list-transport list "
 			    "done@10");
 		ck_assert_uint_eq(logged(&fx, "cannot be listed yet"), 1);
@@ -519,16 +519,16 @@ START_TEST(it_can_be_closed_from_any_callback)
 	}
 END_TEST
 
-START_TEST(a_client_that_closes_first_does_no_harm)
+START_TEST(the_client_may_be_closed_in_the_same_breath)
 	{
 		struct fixture fx;
 
 		setup(&fx);
 		start(&fx);
 		LOOP_UNTIL(&fx.loop, fx.count[WATCH] == 1);
+		stop(&fx);
 		kube_client_close(fx.client, on_client_closed, &fx);
 		LOOP_UNTIL(&fx.loop, fx.client_closed);
-		ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_TRANSPORT], 1);
 		teardown(&fx);
 	}
 END_TEST
@@ -589,7 +589,7 @@ int main(void)
 		it_can_be_closed_in_the_middle_of_a_list,
 		it_can_be_closed_in_the_middle_of_a_watch,
 		it_can_be_closed_from_any_callback,
-		a_client_that_closes_first_does_no_harm,
+		the_client_may_be_closed_in_the_same_breath,
 		options_that_make_no_sense_are_refused,
 	};
 

@@ -31,7 +31,7 @@ enum then {
 	STAY,  /* chunked, and it stays open */
 	END,   /* chunked, and ended as it should be */
 	CUT,   /* chunked, and the connection is closed in the middle */
-	RST,   /* chunked, and reset */
+	RST,   /* chunked, and reset; the body may arrive or not */
 	HANG,  /* no answer at all */
 };
 
