@@ -18,7 +18,7 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -W
 ifneq ($(SAN),)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-CPPFLAGS += -Ilib -I. -Itests -D_GNU_SOURCE -DVSOCK_VERSION='"$(VERSION)"'
+CPPFLAGS += -Ilib -I. -Itests -D_GNU_SOURCE
 CFLAGS  ?= -O2 -g
 # libuv handles are cast to their base types, hence -fno-strict-aliasing (as knot-resolver and dqlite do).
 ALL_CFLAGS := -std=gnu17 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
@@ -49,6 +49,15 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Written anew only when the version has changed, so that only version.c is compiled for it.
+$(BUILD)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+$(BUILD)/obj/lib/base/version.o: CPPFLAGS += -DVSOCK_VERSION='"$(VERSION)"'
+$(BUILD)/obj/lib/base/version.o: $(BUILD)/version
+.PHONY: FORCE
+FORCE:
+
 $(LIBVSOCK): $(call objs,$(LIB_SRC))
 $(LIBCONTROLLER): $(call objs,$(CONTROLLER_SRC))
 $(LIBSUPPORT): $(call objs,$(SUPPORT_SRC))
@@ -66,6 +75,22 @@ $(UNIT_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(LIBSUPPORT) $(LIBCONTROLLER) $(LIBVS
 
 .PHONY: unit-build
 unit-build: $(UNIT_BIN)
+
+# --- tests/apisim: an API server in C with faults on demand. All but main.c is a library, so that unit tests can run it in
+# their own loop; the tools for trees and patches in it know nothing of servers.
+APISIM_SRC := $(filter-out tests/apisim/main.c,$(wildcard tests/apisim/*.c))
+LIBAPISIM  := $(BUILD)/libapisim.a
+
+$(LIBAPISIM): $(call objs,$(APISIM_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/apisim: $(call objs,tests/apisim/main.c) $(LIBAPISIM) $(LIBVSOCK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lm
+
+$(BUILD)/tests/unit/test_apisim%: LIBS := $(LIBAPISIM) $(LIBVSOCK) $(LIBS) -lm
+$(filter $(BUILD)/tests/unit/test_apisim%,$(UNIT_BIN)): $(LIBAPISIM)
 
 # --- tests/contract: one program, run against each server by tests/contract/run.sh. It is linked with lib/base and
 # nothing else of ours, which proves that what it says does not rest on the code it is there to judge.

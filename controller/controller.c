@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "controller/allocator.h"
 #include "controller/announcer.h"
 #include "controller/assigner.h"
@@ -341,15 +343,17 @@ static int open_core(struct controller *c, struct error *err)
 
 static int open_client(struct controller *c, struct error *err)
 {
+	char user_agent[128];
 	const struct kube_client_options options = {
 		.loop = c->o.loop,
 		.config = c->o.config,
-		.user_agent = COMPONENT "/" VSOCK_VERSION " (linux/amd64)",
+		.user_agent = user_agent,
 		.log = c->o.log,
 		.observer = on_request,
 		.observer_data = c,
 	};
 
+	(void)snprintf(user_agent, sizeof(user_agent), COMPONENT "/%s (linux/amd64)", version_text);
 	return kube_client_open(&c->client, &options, err);
 }
 

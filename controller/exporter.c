@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/version.h"
 #include "metrics/process.h"
 #include "metrics/registry.h"
 
@@ -141,7 +142,7 @@ static bool declare_all(struct exporter *e)
 	if (build == NULL || histogram == NULL || e->allocations == NULL || e->list_restarts == NULL ||
 	    e->watch_restarts == NULL || e->synced == NULL || e->requests == NULL)
 		return false;
-	metrics_set(metrics_series(build, LABELS(VSOCK_VERSION)), 1);
+	metrics_set(metrics_series(build, LABELS(version_text)), 1);
 	e->duration = metrics_series(histogram, NULL);
 	for (int i = 0; i < NOTICE_COUNT; i++)
 		if (result_names[i] != NULL)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/version.h"
 #include "controller/controller.h"
 
 #define EXIT_USAGE 2
@@ -89,7 +90,7 @@ static int run(struct program *p)
 		p->status = EXIT_USAGE;
 	} else {
 		watch_signals(p);
-		log_info(&p->log, "version %s, %s, identity %s, port %u", VSOCK_VERSION, p->config.source,
+		log_info(&p->log, "version %s, %s, identity %s, port %u", version_text, p->config.source,
 			 p->options.identity, (unsigned int)controller_port(p->controller));
 	}
 	(void)uv_run(&p->loop, UV_RUN_DEFAULT);

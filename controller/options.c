@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "base/rng.h"
+#include "base/version.h"
 #include "controller/option_rule.h"
 
 #define HELP_WIDTH  80
@@ -232,7 +233,7 @@ void options_print_version(FILE *out)
 	fprintf(out,
 		"vsock-cid-controller %s (libuv %s, libcurl %s, jansson %s, OpenSSL %s, libmicrohttpd %s, "
 		"libyaml %s, CRoaring %d.%d.%d)\n",
-		VSOCK_VERSION, uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
+		version_text, uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
 		jansson_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING), MHD_get_version(),
 		yaml_get_version_string(), ROARING_VERSION_MAJOR, ROARING_VERSION_MINOR,
 		ROARING_VERSION_REVISION);

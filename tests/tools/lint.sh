@@ -55,14 +55,14 @@ short_files() {
 tidy() {
   printf '%s\n' "${c_sources[@]}" | grep -v '^tests/' |
     xargs -P "$(nproc)" -n 6 bash -c 'clang-tidy-16 --quiet "$@" -- -std=gnu17 -Ilib -I. -Itests -D_GNU_SOURCE \
-      "-DVSOCK_VERSION=\"lint\"" 2>/dev/null' clang-tidy
+      2>/dev/null' clang-tidy
 }
 
 cpp_check() {
   printf '%s\n' "${c_sources[@]}" | grep -v '^tests/unit/' |
     cppcheck --file-list=- --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance \
       --inline-suppr --suppress=missingIncludeSystem --suppress=uninitvar --suppress=varFuncNullUB \
-      --library=posix -j "$(nproc)" -Ilib -I. -Itests -D_GNU_SOURCE '-DVSOCK_VERSION="lint"'
+      --library=posix -j "$(nproc)" -Ilib -I. -Itests -D_GNU_SOURCE
 }
 
 top_level() {

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/macros.h"
+#include "base/version.h"
 #include "controller/options.h"
 #include "support/suite.h"
 
@@ -367,9 +368,9 @@ START_TEST(the_version_is_one_line_with_the_libraries)
 	{
 		AUTO_FREE char *text = printed(options_print_version);
 
-		ck_assert_int_eq(strncmp(text, "vsock-cid-controller " VSOCK_VERSION " (libuv 1.",
-					 strlen("vsock-cid-controller " VSOCK_VERSION " (libuv 1.")),
-				 0);
+		ck_assert_int_eq(strncmp(text, "vsock-cid-controller ", 21), 0);
+		ck_assert_int_eq(strncmp(text + 21, version_text, strlen(version_text)), 0);
+		ck_assert_int_eq(strncmp(text + 21 + strlen(version_text), " (libuv 1.", 10), 0);
 		ck_assert_ptr_nonnull(strstr(text, ", libcurl "));
 		ck_assert_ptr_nonnull(strstr(text, ", CRoaring "));
 		ck_assert_uint_eq(strcspn(text, "\n"), strlen(text) - 1);
