@@ -106,6 +106,15 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 	tests/contract/run.sh $(BUILD) apisim
 	tests/contract/run.sh $(BUILD) kube
 
+# --- tests/demo and tests/e2e. Like the contract cases they are linked with lib/base and nothing else of ours.
+JUDGE_SRC := $(wildcard tests/support/api*.c tests/support/process.c lib/base/*.c) tests/e2e/tally.c tests/e2e/scrape.c
+DEMO_BIN  := $(BUILD)/tests/demo/demo
+DEMO_SRC  := $(wildcard tests/demo/*.c) $(JUDGE_SRC)
+
+$(DEMO_BIN): $(call objs,$(DEMO_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # --- what people call. Each installs what it needs first and then calls make again, because the libraries' flags above are
 # read when make starts.
 DEPS := tests/tools/deps.sh

@@ -1,0 +1,129 @@
+#include "apisim/object.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apisim/must.h"
+#include "apisim/tree_write.h"
+
+static char *append(char *at, const char *text, size_t len)
+{
+	memcpy(at, text, len);
+	at[len] = '\0';
+	return at + len + 1;
+}
+
+struct object *object_new(const struct resource *r, const char *namespace, const char *name, const char *uid,
+			  uint64_t rv, const char *text, size_t len)
+{
+	size_t ns_len = strlen(namespace);
+	size_t name_len = strlen(name);
+	size_t uid_len = strlen(uid);
+	struct object *o = must_realloc(NULL, sizeof(*o) + 2 * (ns_len + name_len) + uid_len + len + 6);
+	char *at = (char *)(o + 1);
+
+	*o = (struct object){.refs = 1, .resource = r, .rv = rv, .len = len};
+	o->key = at;
+	if (ns_len > 0) {
+		(void)append(at, namespace, ns_len);
+		at[ns_len] = '/';
+		at += ns_len + 1;
+	}
+	o->name = at;
+	at = append(at, name, name_len);
+	o->namespace = at;
+	at = append(at, namespace, ns_len);
+	o->uid = at;
+	at = append(at, uid, uid_len);
+	o->text = at;
+	(void)append(at, text, len);
+	return o;
+}
+
+struct object *object_new_raw(const struct resource *r, const char *namespace, const char *name,
+			      const char *uid, uint64_t rv, const char *text, size_t len)
+{
+	struct object *o = object_new(r, namespace, name, uid, rv, text, len);
+
+	o->raw = true;
+	return o;
+}
+
+struct object *object_ref(struct object *o)
+{
+	o->refs++;
+	return o;
+}
+
+void object_unref(struct object *o)
+{
+	if (o != NULL && --o->refs == 0)
+		free(o);
+}
+
+void object_write(const struct object *o, int version, struct buf *out)
+{
+	if (!o->raw) {
+		must_text(out, "{\"apiVersion\":\"");
+		must_text(out, o->resource->api_versions[version]);
+		must_add(out, "\"", 1);
+	}
+	must_add(out, o->text, o->len);
+}
+
+void object_write_item(const struct object *o, int version, struct buf *out)
+{
+	size_t skip = strlen(",\"kind\":\"\",") + strlen(o->resource->kind);
+
+	if (o->resource->custom || o->raw || o->len < skip) {
+		object_write(o, version, out);
+		return;
+	}
+	must_add(out, "{", 1);
+	must_add(out, o->text + skip, o->len - skip);
+}
+
+struct node *object_parse(const struct object *o, int version, struct tree *t, struct buf *text)
+{
+	struct node *root;
+
+	object_write(o, version, text);
+	root = tree_parse(t, text->data, text->len);
+	return root != NULL && root->kind == NODE_OBJECT ? root : NULL;
+}
+
+struct object *object_at_rv(const struct object *o, uint64_t rv)
+{
+	struct object *copy;
+	struct node *root;
+	struct node *meta;
+	struct tree t;
+	struct buf text;
+	struct buf out;
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rv);
+
+	tree_init(&t);
+	must_buf(&text);
+	must_buf(&out);
+	root = object_parse(o, 0, &t, &text);
+	meta = node_get(root, "metadata");
+	if (meta == NULL || meta->kind != NODE_OBJECT) {
+		must_add(&out, o->text, o->len);
+	} else {
+		node_set(&t, meta, "resourceVersion", node_text(&t, digits, (size_t)len));
+		if (o->raw)
+			tree_write(&out, root);
+		else
+			tree_write_tail(&out, root);
+		if (!o->raw)
+			must_add(&out, "}", 1);
+	}
+	copy = object_new(o->resource, o->namespace, o->name, o->uid, rv, out.data, out.len);
+	copy->raw = o->raw;
+	buf_free(&out);
+	buf_free(&text);
+	tree_free(&t);
+	return copy;
+}
