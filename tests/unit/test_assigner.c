@@ -1,0 +1,327 @@
+/* The assigner with the real allocator and the real client against a scripted server: how answers are
+ * understood. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "controller/assigner.h"
+#include "support/fake_server.h"
+#include "support/loop.h"
+#include "support/suite.h"
+
+#define CAUSES                                                                                               \
+	"{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\",\"details\":{"           \
+	"\"causes\":[{}]}}"
+
+static uv_loop_t loop;
+static struct logger silent;
+static struct rng rng;
+static struct cid_range range;
+static struct fake_server *server;
+static struct kube_client *client;
+static struct allocator *allocator;
+static struct assigner *assigner;
+static unsigned int closed;
+static unsigned int told[NOTICE_COUNT];
+static char text_of_last[256];
+
+/* What the server answers to the first write; later ones and reads are served well. */
+static int first_status;
+static const char *first_headers;
+static const char *first_body;
+static bool drop_first;
+static unsigned int patches;
+static unsigned int reads;
+static char written_cid[16];
+static char last_target[256];
+static char last_type[64];
+
+static void remember(void *data, const struct notice *n)
+{
+	(void)data;
+	told[n->kind]++;
+	(void)snprintf(text_of_last, sizeof(text_of_last), "%s", n->text);
+}
+
+static void answer_vmi(struct fake_conn *conn, const char *version, const char *cid)
+{
+	char body[512];
+
+	(void)snprintf(body, sizeof(body),
+		       "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"vm\",\"uid\":\"u\","
+		       "\"resourceVersion\":\"%s\"},"
+		       "\"spec\":{\"domain\":{\"devices\":{\"autoattachVSOCK\":true}}},\"status\":{"
+		       "\"VSOCKCID\":%s}}",
+		       version, cid);
+	fake_conn_answer(conn, 200, NULL, body);
+}
+
+static void on_patch(struct fake_conn *conn, const struct fake_request *request)
+{
+	const char *cid = strstr(request->body, "\"VSOCKCID\":");
+	const char *type = fake_request_header(request, "Content-Type");
+
+	if (cid == NULL)
+		cid = strstr(request->body, "\"path\":\"/status/VSOCKCID\",\"value\":");
+	ck_assert_ptr_nonnull(cid);
+	(void)snprintf(last_type, sizeof(last_type), "%s", type);
+	cid += strcspn(cid, "0123456789");
+	(void)snprintf(written_cid, sizeof(written_cid), "%.*s", (int)strspn(cid, "0123456789"), cid);
+	if (++patches > 1 || (first_status == 0 && !drop_first))
+		answer_vmi(conn, "50", written_cid);
+	else if (drop_first)
+		fake_conn_close(conn);
+	else
+		fake_conn_answer(conn, first_status, first_headers, first_body);
+}
+
+static void on_request(void *data, struct fake_conn *conn, const struct fake_request *request)
+{
+	(void)data;
+	(void)snprintf(last_target, sizeof(last_target), "%s", request->target);
+	if (strcmp(request->method, "PATCH") == 0) {
+		on_patch(conn, request);
+		return;
+	}
+	reads++;
+	answer_vmi(conn, "40", "null");
+}
+
+static const char *version(void *data)
+{
+	(void)data;
+	return "v1";
+}
+
+static void open_core(void)
+{
+	memset(told, 0, sizeof(told));
+	ck_assert_int_eq(cid_range_init(&range, 3, 2147483647, NULL, 0, NULL), 0);
+	ck_assert_int_eq(allocator_create(&allocator, &(struct allocator_options){.range = &range,
+										  .quarantine_ms = 60000,
+										  .max_in_flight = 4,
+										  .rng = &rng,
+										  .notice = remember}),
+			 0);
+	allocator_list_started(allocator);
+	allocator_list_done(allocator, "10", clock_boot_ms());
+	allocator_set_gate(allocator, true);
+	allocator_set_term(allocator, 5);
+}
+
+static void given_assigner(void)
+{
+	struct kube_config config = {0};
+	char url[64];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_init(&silent, -1, LOG_LEVEL_INFO, "test");
+	rng_init_seeded(&rng, 1);
+	closed = patches = reads = 0;
+	first_status = 0;
+	first_headers = NULL;
+	first_body = "{}";
+	drop_first = false;
+	open_core();
+	ck_assert_int_eq(uv_loop_init(&loop), 0);
+	server = fake_server_open(&loop, on_request, NULL);
+	(void)snprintf(url, sizeof(url), "%s", fake_server_url(server));
+	config.server = url;
+	ck_assert_int_eq(kube_client_open(&client,
+					  &(struct kube_client_options){.loop = &loop,
+									.config = &config,
+									.user_agent = "t/1",
+									.log = &silent},
+					  NULL),
+			 0);
+	ck_assert_int_eq(assigner_open(&assigner,
+				       &(struct assigner_options){.loop = &loop,
+								  .client = client,
+								  .allocator = allocator,
+								  .log = &silent,
+								  .max_in_flight = 4,
+								  .version = version},
+				       NULL),
+			 0);
+}
+
+static void see_vmi(void)
+{
+	struct vmi v = {
+		.namespace = "ns", .name = "vm", .uid = "u", .resource_version = "20", .wants_vsock = true};
+
+	allocator_vmi_seen(allocator, &v, false, clock_boot_ms());
+}
+
+static void on_closed(void *data)
+{
+	(void)data;
+	closed++;
+}
+
+static void done(void)
+{
+	assigner_close(assigner, on_closed, NULL);
+	LOOP_UNTIL(&loop, closed == 1);
+	kube_client_close(client, on_closed, NULL);
+	fake_server_close(server, on_closed, NULL);
+	LOOP_UNTIL(&loop, closed == 3);
+	loop_assert_drained(&loop);
+	allocator_free(allocator);
+	cid_range_free(&range);
+}
+
+START_TEST(a_vmi_is_given_a_cid_by_one_json_patch)
+	{
+		given_assigner();
+		see_vmi();
+		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+		ck_assert_uint_eq(fake_server_requests(server), 1);
+		ck_assert_str_eq(last_target,
+				 "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/vm");
+		ck_assert_str_eq(last_type, "application/json-patch+json");
+		done();
+	}
+END_TEST
+
+/* First the answer, then the notice that it must lead to, then success with the same CID. */
+static void check_answer(int status, const char *headers, const char *body, enum notice_kind expected)
+{
+	char cid[16];
+
+	given_assigner();
+	first_status = status;
+	first_headers = headers;
+	first_body = body;
+	see_vmi();
+	LOOP_UNTIL(&loop, patches == 1);
+	memcpy(cid, written_cid, sizeof(cid));
+	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	ck_assert_msg(told[expected] == 1, "%d did not lead to notice %d", status, expected);
+	ck_assert_str_eq(cid, written_cid);
+	done();
+}
+
+START_TEST(a_422_without_causes_is_a_failed_test)
+	{
+		check_answer(422, NULL,
+			     "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\"}",
+			     NOTICE_OVERTAKEN);
+		ck_assert_uint_eq(reads, 1);
+	}
+END_TEST
+
+START_TEST(a_422_with_causes_is_a_refusal)
+	{
+		check_answer(422, NULL, CAUSES, NOTICE_REFUSED);
+		ck_assert_uint_eq(reads, 0);
+	}
+END_TEST
+
+START_TEST(a_409_is_a_failed_test)
+	{
+		check_answer(409, NULL, "{}", NOTICE_OVERTAKEN);
+	}
+END_TEST
+
+START_TEST(a_403_is_a_refusal)
+	{
+		check_answer(403, NULL, "{\"kind\":\"Status\",\"message\":\"no such right\"}",
+			     NOTICE_REFUSED);
+	}
+END_TEST
+
+START_TEST(a_404_is_a_vmi_that_is_gone)
+	{
+		check_answer(404, NULL, "{}", NOTICE_VANISHED);
+	}
+END_TEST
+
+START_TEST(a_429_pauses)
+	{
+		check_answer(429, "Retry-After: 0\r\n", "{}", NOTICE_THROTTLED);
+	}
+END_TEST
+
+START_TEST(a_500_is_an_unknown_outcome_and_is_read_back)
+	{
+		check_answer(500, NULL, "{}", NOTICE_UNKNOWN);
+		ck_assert_uint_eq(reads, 1);
+	}
+END_TEST
+
+START_TEST(a_200_that_is_no_object_is_an_unknown_outcome)
+	{
+		check_answer(200, NULL, "<html>", NOTICE_UNKNOWN);
+	}
+END_TEST
+
+START_TEST(a_200_with_the_old_status_is_a_reverted_write)
+	{
+		check_answer(200, NULL,
+			     "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"vm\",\"uid\":\"u\","
+			     "\"resourceVersion\":\"30\"},"
+			     "\"spec\":{\"domain\":{\"devices\":{\"autoattachVSOCK\":true}}}}",
+			     NOTICE_REVERTED);
+	}
+END_TEST
+
+START_TEST(a_lost_answer_is_an_unknown_outcome)
+	{
+		given_assigner();
+		drop_first = true;
+		see_vmi();
+		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+		ck_assert_uint_eq(told[NOTICE_UNKNOWN], 1);
+		ck_assert_uint_eq(reads, 1);
+		done();
+	}
+END_TEST
+
+START_TEST(a_server_that_cannot_be_reached_is_tried_again)
+	{
+		given_assigner();
+		fake_server_stop(server);
+		loop_run_turns(&loop, 2);
+		see_vmi();
+		LOOP_UNTIL(&loop, told[NOTICE_THROTTLED] >= 1);
+		ck_assert_uint_eq(told[NOTICE_UNKNOWN], 0);
+		fake_server_restart(server);
+		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+		done();
+	}
+END_TEST
+
+START_TEST(it_closes_with_writes_in_flight)
+	{
+		given_assigner();
+		fake_server_set_accept(server, FAKE_ACCEPT_DEAF);
+		see_vmi();
+		LOOP_UNTIL(&loop, assigner_in_flight(assigner) == 1);
+		done();
+	}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_vmi_is_given_a_cid_by_one_json_patch,
+		a_422_without_causes_is_a_failed_test,
+		a_422_with_causes_is_a_refusal,
+		a_409_is_a_failed_test,
+		a_403_is_a_refusal,
+		a_404_is_a_vmi_that_is_gone,
+		a_429_pauses,
+		a_500_is_an_unknown_outcome_and_is_read_back,
+		a_200_that_is_no_object_is_an_unknown_outcome,
+		a_200_with_the_old_status_is_a_reverted_write,
+		a_lost_answer_is_an_unknown_outcome,
+		a_server_that_cannot_be_reached_is_tried_again,
+		it_closes_with_writes_in_flight,
+	};
+
+	return suite_run("assigner", tests, ARRAY_LEN(tests));
+}
