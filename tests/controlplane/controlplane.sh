@@ -157,7 +157,7 @@ start_time() {
 running_pid() {
 	local pid started
 	read -r pid started 2>/dev/null <"$1/process" || return 1
-	[[ $(start_time "$pid") == "$started" ]] || return 1
+	[[ $started && $(start_time "$pid") == "$started" ]] || return 1
 	echo "$pid"
 }
 
