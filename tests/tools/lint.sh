@@ -26,7 +26,7 @@ check() {
 
 # What no compiler says: functions that are banned, limits of size, the core without I/O.
 banned() {
-  ! git grep -nwE 'strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca' -- '*.c' '*.h'
+  ! git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca)\(' -- '*.c' '*.h'
 }
 
 core_is_pure() {
