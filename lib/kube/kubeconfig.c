@@ -230,8 +230,8 @@ static int refuse_unsupported(const struct kubeconfig_entry *e, struct error *er
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a user that was not found does not come
-		 * here */
+		/* A user that was not found does not come here:
+		 * NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 		if (!kubeconfig_value_absent(json_object_get(e->fields, unsupported[i].field)))
 			return kubeconfig_entry_reject(e, unsupported[i].field, unsupported[i].why, err);
 	return 0;
