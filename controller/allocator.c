@@ -131,18 +131,25 @@ static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_m
 {
 	struct vmi_hold *oldest = NULL;
 	struct vmi_hold *oldest_asked = NULL;
+	struct vmi_hold *youngest_guest = NULL;
 	size_t n = 0;
 
 	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more, n++) {
-		if (h->visible || h->guest)
+		if (h->visible)
 			continue;
-		if (h->asked)
+		if (h->guest)
+			youngest_guest = youngest_guest != NULL ? youngest_guest : h;
+		else if (h->asked)
 			oldest_asked = h;
 		else
 			oldest = h;
 	}
-	if (n > VMI_MAX_HOLDS && (oldest != NULL || oldest_asked != NULL))
-		let_go(a, oldest != NULL ? oldest : oldest_asked, now_ms);
+	if (n <= VMI_MAX_HOLDS)
+		return;
+	if (oldest == NULL)
+		oldest = oldest_asked != NULL ? oldest_asked : youngest_guest;
+	if (oldest != NULL)
+		let_go(a, oldest, now_ms);
 }
 
 /* Of two VMIs that show the same CID, which one keeps it: who has started, who got it from us, who is older,
@@ -357,6 +364,39 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
 }
 
+/* I5: the guest of a decentralised migration's target was started from the source's domain and has the
+ * source's CID, whatever its own status says. Where the source is known here, the target holds that CID too,
+ * as long as it lives. */
+static void hold_source_cid(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	const struct vmi_record *source =
+		r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+	const struct vmi_hold *shown = source != NULL ? vmi_store_visible(source) : NULL;
+	struct vmi_hold *h;
+
+	if (shown == NULL || source == r)
+		return;
+	h = allocator_own(a, r, shown->cid);
+	if (h == NULL) {
+		allocator_lost_track(a);
+		return;
+	}
+	h->guest = true;
+	trim_holds(a, r, now_ms);
+}
+
+static void note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
+{
+	if (v->may_fall_back && v->source_uid[0] != '\0' &&
+	    (r->source_uid == NULL || strcmp(r->source_uid, v->source_uid) != 0)) {
+		free(r->source_uid);
+		r->source_uid = strdup(v->source_uid);
+		if (r->source_uid == NULL)
+			allocator_lost_track(a);
+	}
+	hold_source_cid(a, r, now_ms);
+}
+
 /* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
 static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, bool *known)
 {
@@ -401,6 +441,7 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_UNREADABLE, .text = v->unreadable});
 	show_cid(a, r, v, known, now_ms);
 	note_start(a, r, v);
+	note_source(a, r, v, now_ms);
 	review(a, r, now_ms);
 }
 
@@ -444,6 +485,13 @@ struct sweep {
 	uint64_t now_ms;
 };
 
+static void hold_listed_source(void *data, struct table_node *node)
+{
+	struct sweep *sweep = data;
+
+	hold_source_cid(sweep->a, container_of(node, struct vmi_record, by_uid), sweep->now_ms);
+}
+
 /* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the
  * list. */
 static void sweep_record(void *data, struct table_node *node)
@@ -459,6 +507,9 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 {
 	struct sweep sweep = {.a = a, .version = parse_version(resource_version), .now_ms = now_ms};
 
+	/* A target may come before its source in the list; both are known now, and the source may be gone
+	 * after this. */
+	table_visit(&a->store.by_uid, hold_listed_source, &sweep);
 	if (!a->list_blind && sweep.version != 0)
 		table_visit(&a->store.by_uid, sweep_record, &sweep);
 	a->informed = !a->list_lossy;

@@ -18,6 +18,7 @@ enum vmi_field_id {
 	FIELD_PHASE,
 	FIELD_CID,
 	FIELD_PASSED_PHASE,
+	FIELD_SOURCE_UID,
 	FIELD_RESOURCE_VERSION, /* vmi_parse() only: the reflector reads it itself */
 };
 
@@ -35,6 +36,7 @@ const struct json_field vmi_fields[] = {
 	{FIELD_PHASE, PATH("status", "phase")},
 	{FIELD_CID, PATH("status", "VSOCKCID")},
 	{FIELD_PASSED_PHASE, PATH("status", "phaseTransitionTimestamps", JSON_EACH, "phase")},
+	{FIELD_SOURCE_UID, PATH("status", "migrationState", "sourceState", "virtualMachineInstanceUID")},
 };
 const size_t vmi_field_count = ARRAY_LEN(vmi_fields);
 
@@ -141,6 +143,7 @@ static void read_status(struct vmi *v, const struct json_value *value)
 	v->phase = VMI_PHASE_UNSET;
 	v->was_scheduled = false;
 	v->cid_state = VMI_CID_ABSENT;
+	v->source_uid[0] = '\0';
 	if (!v->has_status && !is_null(value))
 		mark_unreadable(v, "status");
 }
@@ -221,6 +224,12 @@ void vmi_value(struct vmi *v, int field, const struct json_value *value)
 	case FIELD_PASSED_PHASE:
 		if (phase_of(value) == VMI_PHASE_SCHEDULED)
 			v->was_scheduled = true;
+		break;
+	case FIELD_SOURCE_UID:
+		v->source_uid[0] = '\0';
+		if (!is_null(value) && (value->kind != JSON_VALUE_STRING || value->len > 0))
+			read_identity(v, v->source_uid, sizeof(v->source_uid), value,
+				      "status.migrationState.sourceState");
 		break;
 	case FIELD_RESOURCE_VERSION:
 		read_resource_version(v, value);

@@ -50,17 +50,19 @@ struct vmi {
 	int64_t created_s;         /* metadata.creationTimestamp, seconds since 1970; 0 where unknown */
 	enum vmi_phase phase;
 	enum vmi_cid cid_state;
-	uint32_t cid;       /* with VMI_CID_PRESENT */
-	bool wants_vsock;   /* spec.domain.devices.autoattachVSOCK is true */
-	bool deleting;      /* has a deletionTimestamp */
-	bool has_status;    /* status is an object */
-	bool has_phase;     /* status.phase is a string, maybe "" */
-	bool was_scheduled; /* phaseTransitionTimestamps name Scheduled: it has started, whatever the phase
-			       says now */
-	bool may_fall_back; /* target of a decentralised migration: its phase can come back to an earlier
-			       value */
-	const char
-		*unreadable; /* NULL, or the first field that has a wrong type or length (a static string) */
+	uint32_t cid;     /* with VMI_CID_PRESENT */
+	bool wants_vsock; /* spec.domain.devices.autoattachVSOCK is true */
+	bool deleting;    /* has a deletionTimestamp */
+	bool has_status;  /* status is an object */
+	bool has_phase;   /* status.phase is a string, maybe "" */
+	/** phaseTransitionTimestamps name Scheduled: it has started, whatever the phase says now. */
+	bool was_scheduled;
+	/** Target of a decentralised migration: its phase can come back to an earlier value. */
+	bool may_fall_back;
+	/** UID of the VMI that a migration comes from; "" where none is named. */
+	char source_uid[VMI_UID_MAX + 1];
+	/** NULL, or the first field that has a wrong type or length (a static string). */
+	const char *unreadable;
 };
 
 /** True once the launcher may have built the domain: from then on the CID is fixed (I2). */

@@ -46,6 +46,7 @@ static void free_record(void *data, struct table_node *node)
 		more = h->more;
 		free(h);
 	}
+	free(r->source_uid);
 	free(r);
 }
 
@@ -87,6 +88,7 @@ struct vmi_record *vmi_store_add(struct vmi_store *s, const char *uid, const str
 void vmi_store_remove(struct vmi_store *s, struct vmi_record *r)
 {
 	table_remove(&s->by_uid, &r->by_uid);
+	free(r->source_uid);
 	free(r);
 }
 

@@ -32,14 +32,16 @@ struct vmi_hold {
 	uint32_t cid;
 	bool visible; /* the owner's status shows it */
 	bool asked;   /* a write of ours asked for it and may have been applied, or may yet be */
-	bool guest; /* shown when the owner started: the guest has it until it ends, whatever the status says
-		       (I2) */
+	/** The guest has it, whatever the status says: shown when the owner started (I2), or its migration
+	 * source's. */
+	bool guest;
 };
 
 struct vmi_record {
 	struct table_node by_uid;
-	struct vmi_hold *holds;    /* youngest first */
-	struct assignment *work;   /* NULL: nothing to do */
+	struct vmi_hold *holds;  /* youngest first */
+	struct assignment *work; /* NULL: nothing to do */
+	char *source_uid;        /* of a migration target: its source, whose CID the guest keeps; else NULL */
 	unsigned __int128 version; /* resourceVersion of the last look, 0 where unknown */
 	int64_t created_s;
 	uint32_t seen_in_list; /* number of the last list that showed it */

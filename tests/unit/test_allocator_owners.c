@@ -2,227 +2,255 @@
 #include "test_allocator_fixture.h"
 
 START_TEST(i5_a_cid_is_free_only_after_its_object_is_gone_and_it_has_rested)
-	{
-		struct vmi v = vmi_holding("a", VMI_PHASE_FAILED, 77);
-		struct allocator_stats stats;
+{
+	struct vmi v = vmi_holding("a", VMI_PHASE_FAILED, 77);
+	struct allocator_stats stats;
 
-		given_leader();
-		v.deleting = true;
-		see(v, 0);
-		ck_assert(allocator_is_held(a, 77));
-		v = vmi_holding("a", VMI_PHASE_FAILED, 77);
-		allocator_vmi_gone(a, &v, 1000);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.quarantined, 1);
-		ck_assert_uint_eq(stats.available, 2147483645 - 1);
-		allocator_tick(a, 1000 + QUARANTINE_MS - 1);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.available, 2147483645 - 1);
-		allocator_tick(a, 1000 + QUARANTINE_MS);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.available, 2147483645);
-		done();
-	}
+	given_leader();
+	v.deleting = true;
+	see(v, 0);
+	ck_assert(allocator_is_held(a, 77));
+	v = vmi_holding("a", VMI_PHASE_FAILED, 77);
+	allocator_vmi_gone(a, &v, 1000);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.quarantined, 1);
+	ck_assert_uint_eq(stats.available, 2147483645 - 1);
+	allocator_tick(a, 1000 + QUARANTINE_MS - 1);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.available, 2147483645 - 1);
+	allocator_tick(a, 1000 + QUARANTINE_MS);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.available, 2147483645);
+	done();
+}
 END_TEST
 
 START_TEST(i5_an_object_of_the_same_name_is_another_owner)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_holding("old", VMI_PHASE_RUNNING, 77), 0);
-		v = vmi_with("new", VMI_PHASE_PENDING);
-		memcpy(v.name, "vm-old", sizeof("vm-old"));
-		list_with(v, "500", 10);
-		expect_patch("new", 10);
-		ck_assert_uint_ne(wish.cid, 77);
-		ck_assert(!allocator_is_held(a, 77));
-		done();
-	}
+	given_leader();
+	see(vmi_holding("old", VMI_PHASE_RUNNING, 77), 0);
+	v = vmi_with("new", VMI_PHASE_PENDING);
+	memcpy(v.name, "vm-old", sizeof("vm-old"));
+	list_with(v, "500", 10);
+	expect_patch("new", 10);
+	ck_assert_uint_ne(wish.cid, 77);
+	ck_assert(!allocator_is_held(a, 77));
+	done();
+}
 END_TEST
 
 START_TEST(a_list_takes_away_only_what_is_not_newer_than_itself)
-	{
-		given_leader();
-		see(vmi_holding("old", VMI_PHASE_RUNNING, 77), 0);
-		see(vmi_holding("new", VMI_PHASE_RUNNING, 78), 0);
-		list_with(vmi_holding("listed", VMI_PHASE_RUNNING, 79), "101", 10);
-		ck_assert(!allocator_is_held(a, 77));
-		ck_assert(allocator_is_held(a, 78));
-		ck_assert(allocator_is_held(a, 79));
-		done();
-	}
+{
+	given_leader();
+	see(vmi_holding("old", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("new", VMI_PHASE_RUNNING, 78), 0);
+	list_with(vmi_holding("listed", VMI_PHASE_RUNNING, 79), "101", 10);
+	ck_assert(!allocator_is_held(a, 77));
+	ck_assert(allocator_is_held(a, 78));
+	ck_assert(allocator_is_held(a, 79));
+	done();
+}
 END_TEST
 
 START_TEST(i9_an_object_without_readable_uid_is_not_taken_for_a_deletion)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
-		v = vmi_holding("a", VMI_PHASE_RUNNING, 78);
-		v.uid[0] = '\0';
-		v.unreadable = "metadata.uid";
-		list_with(v, "500", 10);
-		ck_assert(allocator_is_held(a, 77));
-		ck_assert(allocator_is_held(a, 78));
-		allocator_vmi_gone(a, &v, 20);
-		ck_assert(allocator_is_held(a, 77));
-		ck_assert(!allocator_is_held(a, 78));
-		done();
-	}
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	v = vmi_holding("a", VMI_PHASE_RUNNING, 78);
+	v.uid[0] = '\0';
+	v.unreadable = "metadata.uid";
+	list_with(v, "500", 10);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(allocator_is_held(a, 78));
+	allocator_vmi_gone(a, &v, 20);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(!allocator_is_held(a, 78));
+	done();
+}
 END_TEST
 
 START_TEST(i9_a_cid_that_cannot_be_read_takes_nothing_away)
-	{
-		struct vmi v;
-		uint32_t cid = 0;
+{
+	struct vmi v;
+	uint32_t cid = 0;
 
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
-		v = vmi_with("a", VMI_PHASE_PENDING);
-		v.cid_state = VMI_CID_UNREADABLE;
-		v.unreadable = "status.VSOCKCID";
-		see(v, 1);
-		ck_assert(allocator_cid_of(a, "a", &cid));
-		ck_assert_uint_eq(cid, 77);
-		ck_assert_uint_eq(told[NOTICE_UNREADABLE], 1);
-		expect_nothing(1);
-		done();
-	}
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	v = vmi_with("a", VMI_PHASE_PENDING);
+	v.cid_state = VMI_CID_UNREADABLE;
+	v.unreadable = "status.VSOCKCID";
+	see(v, 1);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	ck_assert_uint_eq(cid, 77);
+	ck_assert_uint_eq(told[NOTICE_UNREADABLE], 1);
+	expect_nothing(1);
+	done();
+}
 END_TEST
 
 START_TEST(an_older_look_changes_nothing)
-	{
-		struct vmi old = vmi_with("a", VMI_PHASE_PENDING);
-		uint32_t cid = 0;
+{
+	struct vmi old;
+	uint32_t cid = 0;
 
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_SCHEDULED, 77), 0);
-		see(old, 1);
-		ck_assert(allocator_cid_of(a, "a", &cid));
-		expect_nothing(1);
-		done();
-	}
+	given_leader();
+	old = vmi_with("a", VMI_PHASE_PENDING);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULED, 77), 0);
+	see(old, 1);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	expect_nothing(1);
+	done();
+}
 END_TEST
 
 START_TEST(a_foreign_value_is_told_and_adopted_and_the_guests_value_stays_held)
-	{
-		uint32_t cid = 0;
+{
+	uint32_t cid = 0;
 
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
-		see(vmi_holding("a", VMI_PHASE_RUNNING, 78), 1);
-		ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
-		ck_assert_uint_eq(last.old_cid, 77);
-		ck_assert(allocator_cid_of(a, "a", &cid));
-		ck_assert_uint_eq(cid, 78);
-		ck_assert(allocator_is_held(a, 77));
-		for (uint32_t i = 0; i < 100; i++)
-			see(vmi_holding("a", VMI_PHASE_RUNNING, 1000 + i), 2);
-		ck_assert(allocator_is_held(a, 77));
-		ck_assert(!allocator_is_held(a, 78));
-		expect_nothing(2);
-		done();
-	}
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 78), 1);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	ck_assert_uint_eq(last.old_cid, 77);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	ck_assert_uint_eq(cid, 78);
+	ck_assert(allocator_is_held(a, 77));
+	for (uint32_t i = 0; i < 100; i++)
+		see(vmi_holding("a", VMI_PHASE_RUNNING, 1000 + i), 2);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(!allocator_is_held(a, 78));
+	expect_nothing(2);
+	done();
+}
 END_TEST
 
 START_TEST(of_two_that_share_a_cid_the_started_one_keeps_it_and_the_other_gets_a_fresh_one)
-	{
-		struct allocator_stats stats;
+{
+	struct allocator_stats stats;
 
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
-		expect_nothing(0);
-		see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
-		ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.duplicates, 1);
-		expect_patch("a", 0);
-		ck_assert(wish.replaces);
-		ck_assert_uint_eq(wish.old_cid, 77);
-		ck_assert_uint_ne(wish.cid, 77);
-		answer_with_cid("a", VMI_PHASE_PENDING, 1);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.duplicates, 0);
-		expect_nothing(1);
-		done();
-	}
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	expect_nothing(0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.duplicates, 1);
+	expect_patch("a", 0);
+	ck_assert(wish.replaces);
+	ck_assert_uint_eq(wish.old_cid, 77);
+	ck_assert_uint_ne(wish.cid, 77);
+	answer_with_cid("a", VMI_PHASE_PENDING, 1);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.duplicates, 0);
+	expect_nothing(1);
+	done();
+}
 END_TEST
 
 START_TEST(of_two_that_have_not_started_the_older_one_keeps_the_cid)
-	{
-		struct vmi young = vmi_holding("a", VMI_PHASE_PENDING, 77);
-		struct vmi old = vmi_holding("b", VMI_PHASE_PENDING, 77);
+{
+	struct vmi young = vmi_holding("a", VMI_PHASE_PENDING, 77);
+	struct vmi old = vmi_holding("b", VMI_PHASE_PENDING, 77);
 
-		given_leader();
-		young.created_s = 2000;
-		see(young, 0);
-		see(old, 0);
-		expect_patch("a", 0);
-		expect_nothing(0);
-		done();
-	}
+	given_leader();
+	young.created_s = 2000;
+	see(young, 0);
+	see(old, 0);
+	expect_patch("a", 0);
+	expect_nothing(0);
+	done();
+}
+END_TEST
+
+START_TEST(i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives)
+{
+	struct vmi target;
+	struct vmi source;
+
+	given_leader();
+	target = vmi_holding("target", VMI_PHASE_RUNNING, 88);
+	source = vmi_holding("source", VMI_PHASE_RUNNING, 77);
+	target.may_fall_back = true;
+	(void)snprintf(target.source_uid, sizeof(target.source_uid), "source");
+	allocator_list_started(a);
+	allocator_vmi_seen(a, &target, true, 0); /* before its source */
+	allocator_vmi_seen(a, &source, true, 0);
+	allocator_list_done(a, "500", 0);
+	version = 600;
+	source = vmi_holding("source", VMI_PHASE_SUCCEEDED, 77);
+	allocator_vmi_gone(a, &source, 1);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 0);
+	target = vmi_holding("target", VMI_PHASE_RUNNING, 88);
+	allocator_vmi_gone(a, &target, 2);
+	ck_assert(!allocator_is_held(a, 77));
+	ck_assert(!allocator_is_held(a, 88));
+	done();
+}
 END_TEST
 
 START_TEST(running_duplicates_are_told_and_never_changed)
-	{
-		struct vmi v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
+{
+	struct vmi v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
 
-		given_leader();
-		see(v, 0);
-		see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
-		ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
-		expect_nothing(0);
-		v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
-		allocator_vmi_gone(a, &v, 1);
-		ck_assert(allocator_is_held(a, 77)); /* deleting one of two owners frees nothing */
-		done();
-	}
+	given_leader();
+	see(v, 0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	expect_nothing(0);
+	v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
+	allocator_vmi_gone(a, &v, 1);
+	ck_assert(allocator_is_held(a, 77)); /* deleting one of two owners frees nothing */
+	done();
+}
 END_TEST
 
 START_TEST(an_invalid_value_is_replaced_before_the_start)
-	{
-		given_leader();
-		see(vmi_holding("a", VMI_PHASE_PENDING, 2), 0);
-		ck_assert_uint_eq(told[NOTICE_INVALID], 1);
-		expect_patch("a", 0);
-		ck_assert(wish.replaces);
-		ck_assert_uint_eq(wish.old_cid, 2);
-		done();
-	}
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_PENDING, 2), 0);
+	ck_assert_uint_eq(told[NOTICE_INVALID], 1);
+	expect_patch("a", 0);
+	ck_assert(wish.replaces);
+	ck_assert_uint_eq(wish.old_cid, 2);
+	done();
+}
 END_TEST
 
 START_TEST(a_write_in_flight_for_a_vmi_that_is_gone_brings_nothing_back)
-	{
-		struct vmi v;
-		struct allocator_stats stats;
+{
+	struct vmi v;
+	struct allocator_stats stats;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		v = vmi_with("a", VMI_PHASE_PENDING);
-		allocator_vmi_gone(a, &v, 1);
-		answer_with_cid("a", VMI_PHASE_PENDING, 2);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.tracked, 0);
-		ck_assert_uint_eq(stats.in_flight, 0);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	v = vmi_with("a", VMI_PHASE_PENDING);
+	allocator_vmi_gone(a, &v, 1);
+	answer_with_cid("a", VMI_PHASE_PENDING, 2);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.tracked, 0);
+	ck_assert_uint_eq(stats.in_flight, 0);
+	done();
+}
 END_TEST
 
 START_TEST(a_vmi_that_does_not_want_vsock_costs_nothing)
-	{
-		struct vmi v = vmi_with("a", VMI_PHASE_PENDING);
-		struct allocator_stats stats;
+{
+	struct vmi v = vmi_with("a", VMI_PHASE_PENDING);
+	struct allocator_stats stats;
 
-		given_leader();
-		v.wants_vsock = false;
-		see(v, 0);
-		allocator_stats(a, &stats);
-		ck_assert_uint_eq(stats.tracked, 0);
-		done();
-	}
+	given_leader();
+	v.wants_vsock = false;
+	see(v, 0);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.tracked, 0);
+	done();
+}
 END_TEST
 
 int main(void)
@@ -237,6 +265,7 @@ int main(void)
 		a_foreign_value_is_told_and_adopted_and_the_guests_value_stays_held,
 		of_two_that_share_a_cid_the_started_one_keeps_it_and_the_other_gets_a_fresh_one,
 		of_two_that_have_not_started_the_older_one_keeps_the_cid,
+		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
 		running_duplicates_are_told_and_never_changed,
 		an_invalid_value_is_replaced_before_the_start,
 		a_write_in_flight_for_a_vmi_that_is_gone_brings_nothing_back,
