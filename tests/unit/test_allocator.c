@@ -2,299 +2,296 @@
 #include "test_allocator_fixture.h"
 
 START_TEST(i3_nothing_is_written_before_the_first_list_is_complete)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_allocator(4);
-		allocator_set_gate(a, true);
-		allocator_set_term(a, 5);
-		allocator_list_started(a);
-		v = vmi_with("a", VMI_PHASE_PENDING);
-		allocator_vmi_seen(a, &v, true, 0);
-		expect_nothing(0);
-		allocator_list_done(a, "200", 0);
-		expect_patch("a", 0);
-		ck_assert_uint_eq(wish.cid % 32768, 5);
-		answer_with_cid("a", VMI_PHASE_PENDING, 10);
-		ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
-		ck_assert_uint_eq(last.waited_ms, 10);
-		expect_nothing(10);
-		done();
-	}
+	given_allocator(4);
+	allocator_set_gate(a, true);
+	allocator_set_term(a, 5);
+	allocator_list_started(a);
+	v = vmi_with("a", VMI_PHASE_PENDING);
+	allocator_vmi_seen(a, &v, true, 0);
+	expect_nothing(0);
+	allocator_list_done(a, "200", 0);
+	expect_patch("a", 0);
+	ck_assert_uint_eq(wish.cid % 32768, 5);
+	answer_with_cid("a", VMI_PHASE_PENDING, 10);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
+	ck_assert_uint_eq(last.waited_ms, 10);
+	expect_nothing(10);
+	done();
+}
 END_TEST
 
 START_TEST(i7_a_closed_gate_gives_no_cid_and_takes_none)
-	{
-		uint32_t cid;
+{
+	uint32_t cid;
 
-		given_leader();
-		allocator_set_gate(a, false);
-		see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
-		see(vmi_with("b", VMI_PHASE_SCHEDULING), 0);
-		expect_nothing(0);
-		ck_assert(allocator_cid_of(a, "a", &cid));
-		allocator_set_gate(a, true);
-		expect_patch("b", 0);
-		answer_with_cid("b", VMI_PHASE_SCHEDULING, 0);
-		done();
-	}
+	given_leader();
+	allocator_set_gate(a, false);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_with("b", VMI_PHASE_SCHEDULING), 0);
+	expect_nothing(0);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	allocator_set_gate(a, true);
+	expect_patch("b", 0);
+	answer_with_cid("b", VMI_PHASE_SCHEDULING, 0);
+	done();
+}
 END_TEST
 
 START_TEST(nothing_is_written_without_a_term)
-	{
-		given_leader();
-		allocator_clear_term(a);
-		see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
-		expect_nothing(0);
-		done();
-	}
+{
+	given_leader();
+	allocator_clear_term(a);
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	expect_nothing(0);
+	done();
+}
 END_TEST
 
 START_TEST(who_is_nearer_to_scheduled_is_served_first)
-	{
-		given_leader();
-		see(vmi_with("none", VMI_PHASE_UNSET), 0);
-		see(vmi_with("pending", VMI_PHASE_PENDING), 0);
-		see(vmi_with("scheduling", VMI_PHASE_SCHEDULING), 0);
-		see(vmi_with("late", VMI_PHASE_PENDING), 0);
-		see(vmi_with("late", VMI_PHASE_SCHEDULING), 0);
-		expect_patch("scheduling", 0);
-		expect_patch("late", 0);
-		expect_patch("pending", 0);
-		expect_patch("none", 0);
-		done();
-	}
+{
+	given_leader();
+	see(vmi_with("none", VMI_PHASE_UNSET), 0);
+	see(vmi_with("pending", VMI_PHASE_PENDING), 0);
+	see(vmi_with("scheduling", VMI_PHASE_SCHEDULING), 0);
+	see(vmi_with("late", VMI_PHASE_PENDING), 0);
+	see(vmi_with("late", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("scheduling", 0);
+	expect_patch("late", 0);
+	expect_patch("pending", 0);
+	expect_patch("none", 0);
+	done();
+}
 END_TEST
 
 START_TEST(no_more_requests_are_in_flight_than_the_window_allows)
-	{
-		char uid[8];
+{
+	char uid[8];
 
-		given_leader();
-		for (int i = 0; i < 6; i++) {
-			(void)snprintf(uid, sizeof(uid), "u%d", i);
-			see(vmi_with(uid, VMI_PHASE_PENDING), 0);
-		}
-		for (int i = 0; i < 4; i++)
-			ck_assert(allocator_next(a, &wish, 0));
-		expect_nothing(0);
-		answer_with_cid("u3", VMI_PHASE_PENDING, 0);
-		expect_patch("u4", 0);
-		done();
+	given_leader();
+	for (int i = 0; i < 6; i++) {
+		(void)snprintf(uid, sizeof(uid), "u%d", i);
+		see(vmi_with(uid, VMI_PHASE_PENDING), 0);
 	}
+	for (int i = 0; i < 4; i++)
+		ck_assert(allocator_next(a, &wish, 0));
+	expect_nothing(0);
+	answer_with_cid("u3", VMI_PHASE_PENDING, 0);
+	expect_patch("u4", 0);
+	done();
+}
 END_TEST
 
 START_TEST(i2_nothing_is_written_to_a_vmi_that_has_started)
-	{
-		struct vmi back = vmi_with("back", VMI_PHASE_WAITING_FOR_SYNC);
+{
+	struct vmi back = vmi_with("back", VMI_PHASE_WAITING_FOR_SYNC);
 
-		given_leader();
-		back.was_scheduled = true;
-		see(back, 0);
-		see(vmi_with("scheduled", VMI_PHASE_SCHEDULED), 0);
-		see(vmi_with("other", VMI_PHASE_OTHER), 0);
-		see(vmi_holding("bad", VMI_PHASE_RUNNING, 2), 0);
-		expect_nothing(0);
-		ck_assert_uint_eq(told[NOTICE_MISSED], 3);
-		ck_assert_uint_eq(told[NOTICE_INVALID], 1);
-		done();
-	}
+	given_leader();
+	back.was_scheduled = true;
+	see(back, 0);
+	see(vmi_with("scheduled", VMI_PHASE_SCHEDULED), 0);
+	see(vmi_with("other", VMI_PHASE_OTHER), 0);
+	see(vmi_holding("bad", VMI_PHASE_RUNNING, 2), 0);
+	expect_nothing(0);
+	ck_assert_uint_eq(told[NOTICE_MISSED], 3);
+	ck_assert_uint_eq(told[NOTICE_INVALID], 1);
+	done();
+}
 END_TEST
 
 START_TEST(a_phase_that_can_come_back_is_guarded_by_the_version)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_WAITING_FOR_SYNC), 0);
-		expect_patch("a", 0);
-		ck_assert_str_eq(wish.resource_version, "101");
-		v = vmi_with("b", VMI_PHASE_SCHEDULING);
-		v.may_fall_back = true;
-		see(v, 0);
-		expect_patch("b", 0);
-		ck_assert_str_eq(wish.resource_version, "102");
-		see(vmi_with("c", VMI_PHASE_SCHEDULING), 0);
-		expect_patch("c", 0);
-		ck_assert_str_eq(wish.resource_version, "");
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_WAITING_FOR_SYNC), 0);
+	expect_patch("a", 0);
+	ck_assert_str_eq(wish.resource_version, "101");
+	v = vmi_with("b", VMI_PHASE_SCHEDULING);
+	v.may_fall_back = true;
+	see(v, 0);
+	expect_patch("b", 0);
+	ck_assert_str_eq(wish.resource_version, "102");
+	see(vmi_with("c", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("c", 0);
+	ck_assert_str_eq(wish.resource_version, "");
+	done();
+}
 END_TEST
 
 START_TEST(i4_an_answer_without_our_cid_is_a_failure_told_once_and_tried_later_with_the_same_cid)
-	{
-		struct vmi v;
-		uint32_t cid;
-		uint64_t now_ms = 0;
+{
+	struct vmi v;
+	uint32_t cid;
+	uint64_t now_ms = 0;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		cid = wish.cid;
-		for (int i = 1; i < 12; i++) {
-			v = vmi_with("a", VMI_PHASE_PENDING);
-			answer(ANSWER_OBJECT, &v, now_ms);
-			ck_assert_int_eq((int)told[NOTICE_REVERTED], i);
-			ck_assert_int_eq(last.first, i == 1);
-			expect_nothing(now_ms);
-			now_ms = wait_for_wish(now_ms);
-			ck_assert_uint_eq(wish.cid, cid);
-		}
-		ck_assert_uint_ge(now_ms, 60000); /* by then it waits a minute between tries */
-		done();
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	for (int i = 1; i < 12; i++) {
+		v = vmi_with("a", VMI_PHASE_PENDING);
+		answer(ANSWER_OBJECT, &v, now_ms);
+		ck_assert_int_eq((int)told[NOTICE_REVERTED], i);
+		ck_assert_int_eq(last.first, i == 1);
+		expect_nothing(now_ms);
+		now_ms = wait_for_wish(now_ms);
+		ck_assert_uint_eq(wish.cid, cid);
 	}
+	ck_assert_uint_ge(now_ms, 60000); /* by then it waits a minute between tries */
+	done();
+}
 END_TEST
 
 START_TEST(an_unknown_outcome_is_read_back_and_the_same_cid_used_again)
-	{
-		struct vmi v;
-		uint32_t cid;
-		uint64_t now_ms;
+{
+	struct vmi v;
+	uint32_t cid;
+	uint64_t now_ms;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		cid = wish.cid;
-		answer(ANSWER_UNKNOWN, NULL, 0);
-		ck_assert(allocator_is_held(a, cid));
-		now_ms = wait_for_wish(0);
-		ck_assert_int_eq(wish.kind, WISH_READ);
-		v = vmi_with("a", VMI_PHASE_SCHEDULING);
-		answer(ANSWER_OBJECT, &v, now_ms);
-		expect_patch("a", now_ms);
-		ck_assert_uint_eq(wish.cid, cid);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	answer(ANSWER_UNKNOWN, NULL, 0);
+	ck_assert(allocator_is_held(a, cid));
+	now_ms = wait_for_wish(0);
+	ck_assert_int_eq(wish.kind, WISH_READ);
+	v = vmi_with("a", VMI_PHASE_SCHEDULING);
+	answer(ANSWER_OBJECT, &v, now_ms);
+	expect_patch("a", now_ms);
+	ck_assert_uint_eq(wish.cid, cid);
+	done();
+}
 END_TEST
 
 START_TEST(an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours)
-	{
-		uint32_t cid;
+{
+	uint32_t cid;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		cid = wish.cid;
-		answer(ANSWER_UNKNOWN, NULL, 0);
-		see(vmi_holding("a", VMI_PHASE_PENDING, cid), 5);
-		ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
-		ck_assert_uint_eq(told[NOTICE_FOREIGN], 0);
-		expect_nothing(100000);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	answer(ANSWER_UNKNOWN, NULL, 0);
+	see(vmi_holding("a", VMI_PHASE_PENDING, cid), 5);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 0);
+	expect_nothing(100000);
+	done();
+}
 END_TEST
 
 START_TEST(a_failed_test_is_read_and_tried_again_at_once)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		answer(ANSWER_TEST_FAILED, NULL, 1);
-		expect_read("a", 1);
-		v = vmi_with("a", VMI_PHASE_SCHEDULING);
-		answer(ANSWER_OBJECT, &v, 1);
-		expect_patch("a", 1);
-		ck_assert_int_eq(wish.phase, VMI_PHASE_SCHEDULING);
-		ck_assert_uint_eq(told[NOTICE_REFUSED], 0);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	expect_read("a", 1);
+	v = vmi_with("a", VMI_PHASE_SCHEDULING);
+	answer(ANSWER_OBJECT, &v, 1);
+	expect_patch("a", 1);
+	ck_assert_int_eq(wish.phase, VMI_PHASE_SCHEDULING);
+	ck_assert_uint_eq(told[NOTICE_REFUSED], 0);
+	done();
+}
 END_TEST
 
 START_TEST(a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin)
-	{
-		struct vmi v = vmi_with("a", VMI_PHASE_PENDING);
+{
+	struct vmi v = vmi_with("a", VMI_PHASE_PENDING);
 
-		given_leader();
-		see(v, 0);
-		expect_patch("a", 0);
-		answer(ANSWER_TEST_FAILED, NULL, 1);
-		expect_read("a", 1);
-		answer(ANSWER_OBJECT, &v, 1);
-		ck_assert_uint_eq(told[NOTICE_REFUSED], 1);
-		expect_nothing(1);
-		done();
-	}
+	given_leader();
+	see(v, 0);
+	expect_patch("a", 0);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	expect_read("a", 1);
+	answer(ANSWER_OBJECT, &v, 1);
+	ck_assert_uint_eq(told[NOTICE_REFUSED], 1);
+	expect_nothing(1);
+	done();
+}
 END_TEST
 
 START_TEST(a_vmi_that_started_meanwhile_is_left_alone)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
-		expect_patch("a", 0);
-		answer(ANSWER_TEST_FAILED, NULL, 1);
-		expect_read("a", 1);
-		v = vmi_with("a", VMI_PHASE_SCHEDULED);
-		answer(ANSWER_OBJECT, &v, 1);
-		ck_assert_uint_eq(told[NOTICE_MISSED], 1);
-		expect_nothing(100000);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("a", 0);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	expect_read("a", 1);
+	v = vmi_with("a", VMI_PHASE_SCHEDULED);
+	answer(ANSWER_OBJECT, &v, 1);
+	ck_assert_uint_eq(told[NOTICE_MISSED], 1);
+	expect_nothing(100000);
+	done();
+}
 END_TEST
 
 START_TEST(a_throttling_server_is_left_alone_as_long_as_it_asked)
-	{
-		const struct answer later = {.kind = ANSWER_LATER, .retry_ms = 7000, .text = ""};
+{
+	const struct answer later = {.kind = ANSWER_LATER, .retry_ms = 7000, .text = ""};
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		see(vmi_with("b", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		allocator_answer(a, wish.ticket, &later, 0);
-		expect_nothing(6999);
-		ck_assert_uint_eq(allocator_deadline(a), 7000);
-		allocator_tick(a, 7000);
-		expect_patch("b", 7000);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	see(vmi_with("b", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	allocator_answer(a, wish.ticket, &later, 0);
+	expect_nothing(6999);
+	ck_assert_uint_eq(allocator_deadline(a), 7000);
+	allocator_tick(a, 7000);
+	expect_patch("b", 7000);
+	done();
+}
 END_TEST
 
 START_TEST(an_exhausted_range_is_told_and_tried_again_later)
-	{
-		const struct allocator_options options = {.range = &range,
-							  .quarantine_ms = 0,
-							  .max_in_flight = 1,
-							  .rng = &rng,
-							  .notice = remember};
-		struct vmi v;
+{
+	const struct allocator_options options = {
+		.range = &range, .quarantine_ms = 0, .max_in_flight = 1, .rng = &rng, .notice = remember};
+	struct vmi v;
 
-		memset(told, 0, sizeof(told));
-		rng_init_seeded(&rng, 7);
-		ck_assert_int_eq(cid_range_init(&range, 10, 11, NULL, 0, NULL), 0);
-		ck_assert_int_eq(allocator_create(&a, &options), 0);
-		allocator_list_started(a);
-		allocator_list_done(a, "1", 0);
-		allocator_set_gate(a, true);
-		allocator_set_term(a, 900);
-		see(vmi_holding("a", VMI_PHASE_RUNNING, 10), 0);
-		see(vmi_holding("b", VMI_PHASE_RUNNING, 11), 0);
-		see(vmi_with("c", VMI_PHASE_PENDING), 0);
-		expect_nothing(0);
-		ck_assert_uint_eq(told[NOTICE_EXHAUSTED], 1);
-		v = vmi_holding("a", VMI_PHASE_RUNNING, 10);
-		allocator_vmi_gone(a, &v, 1);
-		(void)wait_for_wish(1);
-		ck_assert_uint_eq(wish.cid, 10);
-		done();
-	}
+	memset(told, 0, sizeof(told));
+	rng_init_seeded(&rng, 7);
+	ck_assert_int_eq(cid_range_init(&range, 10, 11, NULL, 0, NULL), 0);
+	ck_assert_int_eq(allocator_create(&a, &options), 0);
+	allocator_list_started(a);
+	allocator_list_done(a, "1", 0);
+	allocator_set_gate(a, true);
+	allocator_set_term(a, 900);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 10), 0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 11), 0);
+	see(vmi_with("c", VMI_PHASE_PENDING), 0);
+	expect_nothing(0);
+	ck_assert_uint_eq(told[NOTICE_EXHAUSTED], 1);
+	v = vmi_holding("a", VMI_PHASE_RUNNING, 10);
+	allocator_vmi_gone(a, &v, 1);
+	(void)wait_for_wish(1);
+	ck_assert_uint_eq(wish.cid, 10);
+	done();
+}
 END_TEST
 
 START_TEST(nothing_is_started_after_stop)
-	{
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		see(vmi_with("b", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		allocator_stop(a);
-		expect_nothing(0);
-		answer_with_cid("a", VMI_PHASE_PENDING, 1);
-		ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
-		expect_nothing(1);
-		done();
-	}
+{
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	see(vmi_with("b", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	allocator_stop(a);
+	expect_nothing(0);
+	answer_with_cid("a", VMI_PHASE_PENDING, 1);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
+	expect_nothing(1);
+	done();
+}
 END_TEST
 
 int main(void)

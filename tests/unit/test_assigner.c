@@ -175,16 +175,15 @@ static void done(void)
 }
 
 START_TEST(a_vmi_is_given_a_cid_by_one_json_patch)
-	{
-		given_assigner();
-		see_vmi();
-		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
-		ck_assert_uint_eq(fake_server_requests(server), 1);
-		ck_assert_str_eq(last_target,
-				 "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/vm");
-		ck_assert_str_eq(last_type, "application/json-patch+json");
-		done();
-	}
+{
+	given_assigner();
+	see_vmi();
+	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	ck_assert_uint_eq(fake_server_requests(server), 1);
+	ck_assert_str_eq(last_target, "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/vm");
+	ck_assert_str_eq(last_type, "application/json-patch+json");
+	done();
+}
 END_TEST
 
 /* First the answer, then the notice that it must lead to, then success with the same CID. */
@@ -206,103 +205,101 @@ static void check_answer(int status, const char *headers, const char *body, enum
 }
 
 START_TEST(a_422_without_causes_is_a_failed_test)
-	{
-		check_answer(422, NULL,
-			     "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\"}",
-			     NOTICE_OVERTAKEN);
-		ck_assert_uint_eq(reads, 1);
-	}
+{
+	check_answer(422, NULL, "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\"}",
+		     NOTICE_OVERTAKEN);
+	ck_assert_uint_eq(reads, 1);
+}
 END_TEST
 
 START_TEST(a_422_with_causes_is_a_refusal)
-	{
-		check_answer(422, NULL, CAUSES, NOTICE_REFUSED);
-		ck_assert_uint_eq(reads, 0);
-	}
+{
+	check_answer(422, NULL, CAUSES, NOTICE_REFUSED);
+	ck_assert_uint_eq(reads, 0);
+}
 END_TEST
 
 START_TEST(a_409_is_a_failed_test)
-	{
-		check_answer(409, NULL, "{}", NOTICE_OVERTAKEN);
-	}
+{
+	check_answer(409, NULL, "{}", NOTICE_OVERTAKEN);
+}
 END_TEST
 
 START_TEST(a_403_is_a_refusal)
-	{
-		check_answer(403, NULL, "{\"kind\":\"Status\",\"message\":\"no such right\"}",
-			     NOTICE_REFUSED);
-	}
+{
+	check_answer(403, NULL, "{\"kind\":\"Status\",\"message\":\"no such right\"}", NOTICE_REFUSED);
+}
 END_TEST
 
 START_TEST(a_404_is_a_vmi_that_is_gone)
-	{
-		check_answer(404, NULL, "{}", NOTICE_VANISHED);
-	}
+{
+	check_answer(404, NULL, "{}", NOTICE_VANISHED);
+}
 END_TEST
 
 START_TEST(a_429_pauses)
-	{
-		check_answer(429, "Retry-After: 0\r\n", "{}", NOTICE_THROTTLED);
-	}
+{
+	check_answer(429, "Retry-After: 0\r\n", "{}", NOTICE_THROTTLED);
+}
 END_TEST
 
 START_TEST(a_500_is_an_unknown_outcome_and_is_read_back)
-	{
-		check_answer(500, NULL, "{}", NOTICE_UNKNOWN);
-		ck_assert_uint_eq(reads, 1);
-	}
+{
+	check_answer(500, NULL, "{}", NOTICE_UNKNOWN);
+	ck_assert_uint_eq(reads, 1);
+}
 END_TEST
 
 START_TEST(a_200_that_is_no_object_is_an_unknown_outcome)
-	{
-		check_answer(200, NULL, "<html>", NOTICE_UNKNOWN);
-	}
+{
+	check_answer(200, NULL, "<html>", NOTICE_UNKNOWN);
+}
 END_TEST
 
 START_TEST(a_200_with_the_old_status_is_a_reverted_write)
-	{
-		check_answer(200, NULL,
-			     "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"vm\",\"uid\":\"u\","
-			     "\"resourceVersion\":\"30\"},"
-			     "\"spec\":{\"domain\":{\"devices\":{\"autoattachVSOCK\":true}}}}",
-			     NOTICE_REVERTED);
-	}
+{
+	check_answer(200, NULL,
+		     "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"vm\",\"uid\":\"u\","
+		     "\"resourceVersion\":\"30\"},"
+		     "\"spec\":{\"domain\":{\"devices\":{\"autoattachVSOCK\":true}}}}",
+		     NOTICE_REVERTED);
+}
 END_TEST
 
 START_TEST(a_lost_answer_is_an_unknown_outcome)
-	{
-		given_assigner();
-		drop_first = true;
-		see_vmi();
-		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
-		ck_assert_uint_eq(told[NOTICE_UNKNOWN], 1);
-		ck_assert_uint_eq(reads, 1);
-		done();
-	}
+{
+	given_assigner();
+	drop_first = true;
+	see_vmi();
+	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	ck_assert_uint_eq(told[NOTICE_UNKNOWN], 1);
+	ck_assert_uint_eq(reads, 1);
+	done();
+}
 END_TEST
 
 START_TEST(a_server_that_cannot_be_reached_is_tried_again)
-	{
-		given_assigner();
-		fake_server_stop(server);
-		loop_run_turns(&loop, 2);
-		see_vmi();
-		LOOP_UNTIL(&loop, told[NOTICE_THROTTLED] >= 1);
-		ck_assert_uint_eq(told[NOTICE_UNKNOWN], 0);
-		fake_server_restart(server);
-		LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
-		done();
-	}
+{
+	given_assigner();
+	fake_server_stop(server);
+	loop_run_turns(&loop, 2);
+	see_vmi();
+	LOOP_UNTIL(&loop, told[NOTICE_THROTTLED] >= 1);
+	ck_assert_uint_eq(told[NOTICE_UNKNOWN], 0);
+	fake_server_restart(server);
+	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	done();
+}
 END_TEST
 
 START_TEST(it_closes_with_writes_in_flight)
-	{
-		given_assigner();
-		fake_server_set_accept(server, FAKE_ACCEPT_DEAF);
-		see_vmi();
-		LOOP_UNTIL(&loop, assigner_in_flight(assigner) == 1);
-		done();
-	}
+{
+	given_assigner();
+	fake_server_set_accept(server, FAKE_ACCEPT_DEAF);
+	see_vmi();
+	LOOP_UNTIL(&loop, assigner_in_flight(assigner) == 1);
+	done();
+}
 END_TEST
 
 int main(void)

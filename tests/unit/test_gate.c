@@ -63,111 +63,111 @@ static void see(struct kubevirt cr)
 }
 
 START_TEST(nothing_is_open_before_the_cr_was_read)
-	{
-		struct kubevirt cr = cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}");
+{
+	struct kubevirt cr = cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}");
 
-		gate_init(&gate, GATE_ON);
-		gate_list_started(&gate);
-		gate_cr_seen(&gate, &cr, true);
-		ck_assert(!gate_verdict(&gate).open);
-		gate_list_done(&gate);
-		ck_assert(gate_verdict(&gate).open);
-	}
+	gate_init(&gate, GATE_ON);
+	gate_list_started(&gate);
+	gate_cr_seen(&gate, &cr, true);
+	ck_assert(!gate_verdict(&gate).open);
+	gate_list_done(&gate);
+	ck_assert(gate_verdict(&gate).open);
+}
 END_TEST
 
 START_TEST(the_gate_is_what_the_lists_say)
-	{
-		static const struct {
-			const char *developer;
-			bool open;
-		} cases[] = {
-			{"{\"featureGates\":[\"Other\",\"VSOCK\"]}", true},
-			{"{\"featureGates\":[\"VSOCK\"],\"disabledFeatureGates\":[\"VSOCK\"]}", true},
-			{"{\"featureGates\":[\"vsock\",\"VSOCK2\",\"VSOC\"]}", false},
-			{"{\"featureGates\":[]}", false},
-			{"{\"featureGates\":null}", false},
-			{"{\"disabledFeatureGates\":[\"VSOCK\"]}", false},
-			{"{\"featureGates\":\"VSOCK\"}", false},
-			{"{}", false},
-			{"null", false},
-		};
+{
+	static const struct {
+		const char *developer;
+		bool open;
+	} cases[] = {
+		{"{\"featureGates\":[\"Other\",\"VSOCK\"]}", true},
+		{"{\"featureGates\":[\"VSOCK\"],\"disabledFeatureGates\":[\"VSOCK\"]}", true},
+		{"{\"featureGates\":[\"vsock\",\"VSOCK2\",\"VSOC\"]}", false},
+		{"{\"featureGates\":[]}", false},
+		{"{\"featureGates\":null}", false},
+		{"{\"disabledFeatureGates\":[\"VSOCK\"]}", false},
+		{"{\"featureGates\":\"VSOCK\"}", false},
+		{"{}", false},
+		{"null", false},
+	};
 
-		for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-			given_listed(cases[i].developer);
-			ck_assert_msg(gate_verdict(&gate).open == cases[i].open, "%s", cases[i].developer);
-			ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
-		}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		given_listed(cases[i].developer);
+		ck_assert_msg(gate_verdict(&gate).open == cases[i].open, "%s", cases[i].developer);
+		ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
 	}
+}
 END_TEST
 
 START_TEST(a_change_counts_at_once)
-	{
-		given_listed("{}");
-		see(cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}"));
-		ck_assert(gate_verdict(&gate).open);
-		see(cr_with("kubevirt", "{\"disabledFeatureGates\":[\"VSOCK\"]}"));
-		ck_assert(!gate_verdict(&gate).open);
-	}
+{
+	given_listed("{}");
+	see(cr_with("kubevirt", "{\"featureGates\":[\"VSOCK\"]}"));
+	ck_assert(gate_verdict(&gate).open);
+	see(cr_with("kubevirt", "{\"disabledFeatureGates\":[\"VSOCK\"]}"));
+	ck_assert(!gate_verdict(&gate).open);
+}
 END_TEST
 
 START_TEST(a_cr_that_is_being_deleted_does_not_count)
-	{
-		given_listed("{\"featureGates\":[\"VSOCK\"]}");
-		see(cr_from("{\"metadata\":{\"namespace\":\"kubevirt\",\"name\":\"kubevirt\","
-			    "\"deletionTimestamp\":\"x\"}}"));
-		ck_assert(!gate_verdict(&gate).open);
-		ck_assert_str_eq(gate_verdict(&gate).namespace, "");
-	}
+{
+	given_listed("{\"featureGates\":[\"VSOCK\"]}");
+	see(cr_from("{\"metadata\":{\"namespace\":\"kubevirt\",\"name\":\"kubevirt\","
+		    "\"deletionTimestamp\":\"x\"}}"));
+	ck_assert(!gate_verdict(&gate).open);
+	ck_assert_str_eq(gate_verdict(&gate).namespace, "");
+}
 END_TEST
 
 START_TEST(two_crs_are_one_too_many)
-	{
-		struct kubevirt second = cr_with("second", "{\"featureGates\":[\"VSOCK\"]}");
+{
+	struct kubevirt second = cr_with("second", "{\"featureGates\":[\"VSOCK\"]}");
 
-		given_listed("{\"featureGates\":[\"VSOCK\"]}");
-		see(second);
-		ck_assert(!gate_verdict(&gate).open);
-		gate_cr_gone(&gate, &second);
-		ck_assert(gate_verdict(&gate).open);
-	}
+	given_listed("{\"featureGates\":[\"VSOCK\"]}");
+	see(second);
+	ck_assert(!gate_verdict(&gate).open);
+	gate_cr_gone(&gate, &second);
+	ck_assert(gate_verdict(&gate).open);
+}
 END_TEST
 
 START_TEST(a_cr_that_a_list_lacks_is_gone)
-	{
-		given_listed("{\"featureGates\":[\"VSOCK\"]}");
-		gate_list_started(&gate);
-		ck_assert(gate_verdict(&gate).open);
-		gate_list_done(&gate);
-		ck_assert(!gate_verdict(&gate).open);
-	}
+{
+	given_listed("{\"featureGates\":[\"VSOCK\"]}");
+	gate_list_started(&gate);
+	ck_assert(gate_verdict(&gate).open);
+	gate_list_done(&gate);
+	ck_assert(!gate_verdict(&gate).open);
+}
 END_TEST
 
 START_TEST(too_many_crs_are_refused_until_a_list_shows_fewer)
-	{
-		char name[16];
+{
+	char name[16];
 
-		given_listed("{\"featureGates\":[\"VSOCK\"]}");
-		for (int i = 0; i < GATE_MAX_CRS + 5; i++) {
-			(void)snprintf(name, sizeof(name), "k%d", i);
-			see(cr_with(name, "{}"));
-		}
-		ck_assert(!gate_verdict(&gate).open);
+	given_listed("{\"featureGates\":[\"VSOCK\"]}");
+	for (int i = 0; i < GATE_MAX_CRS + 5; i++) {
+		(void)snprintf(name, sizeof(name), "k%d", i);
+		see(cr_with(name, "{}"));
 	}
+	ck_assert(!gate_verdict(&gate).open);
+}
 END_TEST
 
 START_TEST(the_override_wins_but_needs_a_namespace)
-	{
-		given_listed("{}");
-		gate.override = GATE_ON;
-		ck_assert(gate_verdict(&gate).open);
-		given_listed("{\"featureGates\":[\"VSOCK\"]}");
-		gate.override = GATE_OFF;
-		ck_assert(!gate_verdict(&gate).open);
-		ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
-		gate_init(&gate, GATE_ON);
-		gate_list_done(&gate);
-		ck_assert(!gate_verdict(&gate).open);
-	}
+{
+	given_listed("{}");
+	gate.override = GATE_ON;
+	ck_assert(gate_verdict(&gate).open);
+	given_listed("{\"featureGates\":[\"VSOCK\"]}");
+	gate.override = GATE_OFF;
+	ck_assert(!gate_verdict(&gate).open);
+	ck_assert_str_eq(gate_verdict(&gate).namespace, "kubevirt");
+	gate_init(&gate, GATE_ON);
+	gate_list_done(&gate);
+	ck_assert(!gate_verdict(&gate).open);
+}
 END_TEST
 
 int main(void)

@@ -148,111 +148,110 @@ static void wait_until_served(const char *pem)
 /* --- certificates --- */
 
 START_TEST(without_files_a_certificate_for_this_host_is_made)
-	{
-		struct fetch any = {0};
-		struct fetch verified = {0};
-		char url[64];
+{
+	struct fetch any = {0};
+	struct fetch verified = {0};
+	char url[64];
 
-		given_tls();
-		given_log();
-		test_server_open(&t);
-		any.url = test_server_url(&t, "/hello");
-		fetch_run(&t.loop, &any);
-		ck_assert_int_eq(any.result, CURLE_OK);
-		verified.ca_pem = buf_str(&any.certificate);
-		verified.url = any.url;
-		fetch_run(&t.loop, &verified);
-		ck_assert_int_eq(verified.result, CURLE_OK);
-		(void)snprintf(url, sizeof(url), "https://localhost:%u/hello", test_server_port(&t));
-		verified.url = url;
-		fetch_run(&t.loop, &verified);
-		ck_assert_int_eq(verified.result, CURLE_OK);
-		ck_assert_ptr_nonnull(strstr(logged(), "SHA-256 fingerprint "));
-		ck_assert_int_eq(strstr(logged(), "SHA-256 fingerprint ")[strlen("SHA-256 fingerprint ") + 2],
-				 ':');
-		fetch_free(&any);
-		fetch_free(&verified);
-		test_server_done(&t);
-		close(t.log.fd);
-	}
+	given_tls();
+	given_log();
+	test_server_open(&t);
+	any.url = test_server_url(&t, "/hello");
+	fetch_run(&t.loop, &any);
+	ck_assert_int_eq(any.result, CURLE_OK);
+	verified.ca_pem = buf_str(&any.certificate);
+	verified.url = any.url;
+	fetch_run(&t.loop, &verified);
+	ck_assert_int_eq(verified.result, CURLE_OK);
+	(void)snprintf(url, sizeof(url), "https://localhost:%u/hello", test_server_port(&t));
+	verified.url = url;
+	fetch_run(&t.loop, &verified);
+	ck_assert_int_eq(verified.result, CURLE_OK);
+	ck_assert_ptr_nonnull(strstr(logged(), "SHA-256 fingerprint "));
+	ck_assert_int_eq(strstr(logged(), "SHA-256 fingerprint ")[strlen("SHA-256 fingerprint ") + 2], ':');
+	fetch_free(&any);
+	fetch_free(&verified);
+	test_server_done(&t);
+	close(t.log.fd);
+}
 END_TEST
 
 START_TEST(a_certificate_made_here_is_renewed_in_time)
-	{
-		struct fetch f = {0};
-		AUTO_BUF struct buf first;
+{
+	struct fetch f = {0};
+	AUTO_BUF struct buf first;
 
-		given_tls();
-		t.options.self_signed_s = 2;
-		test_server_open(&t);
-		f.url = test_server_url(&t, "/hello");
-		fetch_run(&t.loop, &f);
-		buf_init(&first, 8192);
-		ck_assert_int_eq(buf_add_str(&first, buf_str(&f.certificate)), 0);
-		while (strcmp(buf_str(&first), buf_str(&f.certificate)) == 0) {
-			fetch_free(&f);
-			fetch_run(&t.loop, &f);
-			ck_assert_int_eq(f.result, CURLE_OK);
-		}
+	given_tls();
+	t.options.self_signed_s = 2;
+	test_server_open(&t);
+	f.url = test_server_url(&t, "/hello");
+	fetch_run(&t.loop, &f);
+	buf_init(&first, 8192);
+	ck_assert_int_eq(buf_add_str(&first, buf_str(&f.certificate)), 0);
+	while (strcmp(buf_str(&first), buf_str(&f.certificate)) == 0) {
 		fetch_free(&f);
-		test_server_done(&t);
+		fetch_run(&t.loop, &f);
+		ck_assert_int_eq(f.result, CURLE_OK);
 	}
+	fetch_free(&f);
+	test_server_done(&t);
+}
 END_TEST
 
 START_TEST(a_certificate_swapped_by_symlink_is_served_to_new_connections)
-	{
-		struct pair a;
-		struct pair b;
-		struct fetch kept = {0};
+{
+	struct pair a;
+	struct pair b;
+	struct fetch kept = {0};
 
-		given_folder();
-		make_pair(&a);
-		make_pair(&b);
-		install("monday", buf_str(&a.cert), buf_str(&a.key));
-		given_tls_with_files();
-		test_server_open(&t);
-		ck_assert(is_served(buf_str(&a.cert)));
-		ck_assert(!is_served(buf_str(&b.cert)));
-		kept.url = test_server_url(&t, "/hello");
-		fetch_run(&t.loop, &kept);
-		install("tuesday", buf_str(&b.cert), buf_str(&b.key));
-		wait_until_served(buf_str(&b.cert));
-		ck_assert(!is_served(buf_str(&a.cert)));
-		/* The session that began with the old one lives on. */
-		fetch_run(&t.loop, &kept);
-		ck_assert_int_eq(kept.result, CURLE_OK);
-		ck_assert_int_eq(kept.connects, 0);
-		fetch_free(&kept);
-		test_server_done(&t);
-		free_pair(&a);
-		free_pair(&b);
-		remove_folder();
-	}
+	given_folder();
+	make_pair(&a);
+	make_pair(&b);
+	install("monday", buf_str(&a.cert), buf_str(&a.key));
+	given_tls_with_files();
+	test_server_open(&t);
+	ck_assert(is_served(buf_str(&a.cert)));
+	ck_assert(!is_served(buf_str(&b.cert)));
+	kept.url = test_server_url(&t, "/hello");
+	fetch_run(&t.loop, &kept);
+	install("tuesday", buf_str(&b.cert), buf_str(&b.key));
+	wait_until_served(buf_str(&b.cert));
+	ck_assert(!is_served(buf_str(&a.cert)));
+	/* The session that began with the old one lives on. */
+	fetch_run(&t.loop, &kept);
+	ck_assert_int_eq(kept.result, CURLE_OK);
+	ck_assert_int_eq(kept.connects, 0);
+	fetch_free(&kept);
+	test_server_done(&t);
+	free_pair(&a);
+	free_pair(&b);
+	remove_folder();
+}
 END_TEST
 
 START_TEST(a_broken_new_certificate_keeps_the_old_one)
-	{
-		struct pair a;
-		struct pair b;
+{
+	struct pair a;
+	struct pair b;
 
-		given_folder();
-		make_pair(&a);
-		make_pair(&b);
-		install("monday", buf_str(&a.cert), buf_str(&a.key));
-		given_tls_with_files();
-		given_log();
-		test_server_open(&t);
-		install("garbage", "not a certificate", buf_str(&b.key));
-		LOOP_UNTIL(&t.loop, count_logged("the old one stays") > 0);
-		ck_assert(is_served(buf_str(&a.cert)));
-		install("wednesday", buf_str(&b.cert), buf_str(&b.key));
-		wait_until_served(buf_str(&b.cert));
-		test_server_done(&t);
-		close(t.log.fd);
-		free_pair(&a);
-		free_pair(&b);
-		remove_folder();
-	}
+	given_folder();
+	make_pair(&a);
+	make_pair(&b);
+	install("monday", buf_str(&a.cert), buf_str(&a.key));
+	given_tls_with_files();
+	given_log();
+	test_server_open(&t);
+	install("garbage", "not a certificate", buf_str(&b.key));
+	LOOP_UNTIL(&t.loop, count_logged("the old one stays") > 0);
+	ck_assert(is_served(buf_str(&a.cert)));
+	install("wednesday", buf_str(&b.cert), buf_str(&b.key));
+	wait_until_served(buf_str(&b.cert));
+	test_server_done(&t);
+	close(t.log.fd);
+	free_pair(&a);
+	free_pair(&b);
+	remove_folder();
+}
 END_TEST
 
 static void refresh_often(struct certificate_source *source)
@@ -262,42 +261,41 @@ static void refresh_often(struct certificate_source *source)
 }
 
 START_TEST(each_change_is_told_once)
-	{
-		struct certificate_source source;
-		struct certificate *first;
-		struct pair a;
-		struct pair b;
+{
+	struct certificate_source source;
+	struct certificate *first;
+	struct pair a;
+	struct pair b;
 
-		given_folder();
-		make_pair(&a);
-		make_pair(&b);
-		test_server_init(&t);
-		given_log();
-		install("monday", buf_str(&a.cert), buf_str(&a.key));
-		ck_assert_int_eq(certificate_source_open(&source, &t.log, cert_path, key_path, HOUR, NULL),
-				 0);
-		first = source.current;
-		refresh_often(&source);
-		ck_assert_uint_eq(count_logged("serving with"), 1);
-		install("mixed", buf_str(&b.cert), buf_str(&a.key));
-		refresh_often(&source);
-		ck_assert_uint_eq(count_logged("does not belong to the certificate"), 1);
-		ck_assert_int_eq(unlink(cert_path), 0);
-		refresh_often(&source);
-		ck_assert_uint_eq(count_logged("No such file"), 1);
-		ck_assert_uint_eq(count_logged("the old one stays"), 2);
-		ck_assert_ptr_eq(source.current, first);
-		install("tuesday", buf_str(&b.cert), buf_str(&b.key));
-		refresh_often(&source);
-		ck_assert_uint_eq(count_logged("serving with"), 2);
-		ck_assert_ptr_nonnull(strstr(logged(), certificate_fingerprint(source.current)));
-		certificate_source_close(&source);
-		close(t.log.fd);
-		test_server_done(&t);
-		free_pair(&a);
-		free_pair(&b);
-		remove_folder();
-	}
+	given_folder();
+	make_pair(&a);
+	make_pair(&b);
+	test_server_init(&t);
+	given_log();
+	install("monday", buf_str(&a.cert), buf_str(&a.key));
+	ck_assert_int_eq(certificate_source_open(&source, &t.log, cert_path, key_path, HOUR, NULL), 0);
+	first = source.current;
+	refresh_often(&source);
+	ck_assert_uint_eq(count_logged("serving with"), 1);
+	install("mixed", buf_str(&b.cert), buf_str(&a.key));
+	refresh_often(&source);
+	ck_assert_uint_eq(count_logged("does not belong to the certificate"), 1);
+	ck_assert_int_eq(unlink(cert_path), 0);
+	refresh_often(&source);
+	ck_assert_uint_eq(count_logged("No such file"), 1);
+	ck_assert_uint_eq(count_logged("the old one stays"), 2);
+	ck_assert_ptr_eq(source.current, first);
+	install("tuesday", buf_str(&b.cert), buf_str(&b.key));
+	refresh_often(&source);
+	ck_assert_uint_eq(count_logged("serving with"), 2);
+	ck_assert_ptr_nonnull(strstr(logged(), certificate_fingerprint(source.current)));
+	certificate_source_close(&source);
+	close(t.log.fd);
+	test_server_done(&t);
+	free_pair(&a);
+	free_pair(&b);
+	remove_folder();
+}
 END_TEST
 
 static void assert_refused(int rc, const char *words)
@@ -311,75 +309,75 @@ static void assert_refused(int rc, const char *words)
 }
 
 START_TEST(an_unusable_certificate_is_refused_at_start)
-	{
-		struct pair a;
-		struct pair b;
+{
+	struct pair a;
+	struct pair b;
 
-		given_folder();
-		make_pair(&a);
-		make_pair(&b);
-		given_tls_with_files();
-		assert_refused(-ENOENT, "tls.crt: No such file");
-		install("mixed", buf_str(&a.cert), buf_str(&b.key));
-		assert_refused(-EINVAL, "the private key does not belong to the certificate");
-		install("garbage", "garbage", buf_str(&b.key));
-		assert_refused(-EINVAL, "tls.crt");
-		install("empty", "", "");
-		assert_refused(-EINVAL, "certificate");
-		install("keyless", buf_str(&a.cert), "garbage");
-		assert_refused(-EINVAL, "private key");
-		t.options.key_file = NULL;
-		assert_refused(-EINVAL, "needs a key file");
-		t.options.key_file = key_path;
-		t.options.plain = true;
-		assert_refused(-EINVAL, "plain HTTP");
-		test_server_done(&t);
-		free_pair(&a);
-		free_pair(&b);
-		remove_folder();
-	}
+	given_folder();
+	make_pair(&a);
+	make_pair(&b);
+	given_tls_with_files();
+	assert_refused(-ENOENT, "tls.crt: No such file");
+	install("mixed", buf_str(&a.cert), buf_str(&b.key));
+	assert_refused(-EINVAL, "the private key does not belong to the certificate");
+	install("garbage", "garbage", buf_str(&b.key));
+	assert_refused(-EINVAL, "tls.crt");
+	install("empty", "", "");
+	assert_refused(-EINVAL, "certificate");
+	install("keyless", buf_str(&a.cert), "garbage");
+	assert_refused(-EINVAL, "private key");
+	t.options.key_file = NULL;
+	assert_refused(-EINVAL, "needs a key file");
+	t.options.key_file = key_path;
+	t.options.plain = true;
+	assert_refused(-EINVAL, "plain HTTP");
+	test_server_done(&t);
+	free_pair(&a);
+	free_pair(&b);
+	remove_folder();
+}
 END_TEST
 
 /* --- protocol --- */
 
 START_TEST(tls_before_1_2_is_refused_and_http_2_is_not_offered)
-	{
-		struct fetch f = {.http_version = CURL_HTTP_VERSION_2TLS};
+{
+	struct fetch f = {.http_version = CURL_HTTP_VERSION_2TLS};
 
-		given_tls();
-		test_server_open(&t);
-		f.url = test_server_url(&t, "/hello");
-		fetch_run(&t.loop, &f);
-		ck_assert_int_eq(f.result, CURLE_OK);
-		ck_assert_int_eq(f.version, CURL_HTTP_VERSION_1_1);
-		fetch_free(&f);
-		f.tls_version = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2;
-		fetch_run(&t.loop, &f);
-		ck_assert_int_eq(f.result, CURLE_OK);
-		fetch_free(&f);
-		f.tls_version = CURL_SSLVERSION_TLSv1_0 | CURL_SSLVERSION_MAX_TLSv1_1;
-		fetch_run(&t.loop, &f);
-		ck_assert_int_eq(f.result, CURLE_SSL_CONNECT_ERROR);
-		fetch_free(&f);
-		test_server_done(&t);
-	}
+	given_tls();
+	test_server_open(&t);
+	f.url = test_server_url(&t, "/hello");
+	fetch_run(&t.loop, &f);
+	ck_assert_int_eq(f.result, CURLE_OK);
+	ck_assert_int_eq(f.version, CURL_HTTP_VERSION_1_1);
+	fetch_free(&f);
+	f.tls_version = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2;
+	fetch_run(&t.loop, &f);
+	ck_assert_int_eq(f.result, CURLE_OK);
+	fetch_free(&f);
+	f.tls_version = CURL_SSLVERSION_TLSv1_0 | CURL_SSLVERSION_MAX_TLSv1_1;
+	fetch_run(&t.loop, &f);
+	ck_assert_int_eq(f.result, CURLE_SSL_CONNECT_ERROR);
+	fetch_free(&f);
+	test_server_done(&t);
+}
 END_TEST
 
 START_TEST(plain_http_on_the_tls_port_gets_no_answer)
-	{
-		struct fetch f = {0};
-		char url[64];
+{
+	struct fetch f = {0};
+	char url[64];
 
-		given_tls();
-		test_server_open(&t);
-		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/hello", test_server_port(&t));
-		f.url = url;
-		fetch_run(&t.loop, &f);
-		ck_assert_int_ne(f.result, CURLE_OK);
-		ck_assert_int_ne(f.status, 200);
-		fetch_free(&f);
-		test_server_done(&t);
-	}
+	given_tls();
+	test_server_open(&t);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/hello", test_server_port(&t));
+	f.url = url;
+	fetch_run(&t.loop, &f);
+	ck_assert_int_ne(f.result, CURLE_OK);
+	ck_assert_int_ne(f.status, 200);
+	fetch_free(&f);
+	test_server_done(&t);
+}
 END_TEST
 
 int main(void)

@@ -381,45 +381,44 @@ static void check_outcome_within(const char *before, struct text text, const cha
 }
 
 START_TEST(a_json_text_is_accepted)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(valid); i++) {
-			check_outcome_within("", valid[i], "\n", COMPLETE);
-			check_outcome_within("[", valid[i], "]", COMPLETE);
-			check_outcome_within("{\"k\":", valid[i], ",\"l\":0}", COMPLETE);
-			check_outcome_within("[[0123456789", valid[i], "]]", REFUSED);
-			check_outcome_within("", valid[i], " }", REFUSED);
-			check_outcome_within("[{\"k\":[", valid[i], "]}", INCOMPLETE);
-		}
+{
+	for (size_t i = 0; i < ARRAY_LEN(valid); i++) {
+		check_outcome_within("", valid[i], "\n", COMPLETE);
+		check_outcome_within("[", valid[i], "]", COMPLETE);
+		check_outcome_within("{\"k\":", valid[i], ",\"l\":0}", COMPLETE);
+		check_outcome_within("[[0123456789", valid[i], "]]", REFUSED);
+		check_outcome_within("", valid[i], " }", REFUSED);
+		check_outcome_within("[{\"k\":[", valid[i], "]}", INCOMPLETE);
 	}
+}
 END_TEST
 
 START_TEST(what_is_no_json_text_is_refused)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(invalid); i++) {
-			check_outcome(invalid[i], REFUSED);
-			check_outcome_within("{\"k\" : 1} \n", invalid[i], "", REFUSED);
-		}
+{
+	for (size_t i = 0; i < ARRAY_LEN(invalid); i++) {
+		check_outcome(invalid[i], REFUSED);
+		check_outcome_within("{\"k\" : 1} \n", invalid[i], "", REFUSED);
 	}
+}
 END_TEST
 
 START_TEST(half_a_json_text_is_no_boundary)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(incomplete); i++)
-			check_outcome(incomplete[i], INCOMPLETE);
-	}
+{
+	for (size_t i = 0; i < ARRAY_LEN(incomplete); i++)
+		check_outcome(incomplete[i], INCOMPLETE);
+}
 END_TEST
 
 START_TEST(values_may_follow_each_other_with_and_without_white_space)
-	{
-		static const struct text streams[] = {
-			TEXT("{}{}"),   TEXT("{}\n{}\n"),   TEXT("[][]"), TEXT("\"a\"\"b\""),
-			TEXT("1 2 3 "), TEXT("true false"), TEXT("{}1 "), TEXT("null[]"),
-			TEXT(""),       TEXT(" "),
-		};
+{
+	static const struct text streams[] = {
+		TEXT("{}{}"),       TEXT("{}\n{}\n"), TEXT("[][]"),   TEXT("\"a\"\"b\""), TEXT("1 2 3 "),
+		TEXT("true false"), TEXT("{}1 "),     TEXT("null[]"), TEXT(""),           TEXT(" "),
+	};
 
-		for (size_t i = 0; i < ARRAY_LEN(streams); i++)
-			check_outcome(streams[i], COMPLETE);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+		check_outcome(streams[i], COMPLETE);
+}
 END_TEST
 
 int main(void)

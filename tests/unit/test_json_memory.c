@@ -70,44 +70,44 @@ static int read_all(struct error *err)
 }
 
 START_TEST(each_allocation_may_fail)
-	{
-		unsigned int total;
+{
+	unsigned int total;
 
-		failing_allocation = 0;
+	failing_allocation = 0;
+	allocations = 0;
+	ck_assert_int_eq(read_all(NULL), 0);
+	total = allocations;
+	ck_assert_uint_ge(total, 8);
+	for (failing_allocation = 1; failing_allocation <= total; failing_allocation++) {
 		allocations = 0;
-		ck_assert_int_eq(read_all(NULL), 0);
-		total = allocations;
-		ck_assert_uint_ge(total, 8);
-		for (failing_allocation = 1; failing_allocation <= total; failing_allocation++) {
-			allocations = 0;
-			ck_assert_int_eq(read_all(NULL), -ENOMEM);
-			ck_assert_uint_eq(allocations, failing_allocation);
-		}
+		ck_assert_int_eq(read_all(NULL), -ENOMEM);
+		ck_assert_uint_eq(allocations, failing_allocation);
 	}
+}
 END_TEST
 
 START_TEST(a_reader_without_memory_says_so_and_can_be_reset)
-	{
-		static const char text[] = "{\"a\":[{\"b\":1}]}";
-		const struct json_reader_limits limits = {.max_text = 1 << 20};
-		const struct json_reader_events none = {0};
-		struct error err = {0};
-		struct json_filter *filter;
-		struct json_reader *r;
+{
+	static const char text[] = "{\"a\":[{\"b\":1}]}";
+	const struct json_reader_limits limits = {.max_text = 1 << 20};
+	const struct json_reader_events none = {0};
+	struct error err = {0};
+	struct json_filter *filter;
+	struct json_reader *r;
 
-		failing_allocation = 0;
-		ck_assert_int_eq(create_filter(&filter), 0);
-		ck_assert_int_eq(json_reader_create(&r, filter, &limits, &none, NULL), 0);
-		allocations = 0;
-		failing_allocation = 1;
-		ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), -ENOMEM);
-		ck_assert_str_eq(err.message, "JSON, byte 12: out of memory");
-		json_reader_reset(r);
-		ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), 0);
-		ck_assert(json_reader_at_boundary(r));
-		json_reader_free(r);
-		json_filter_free(filter);
-	}
+	failing_allocation = 0;
+	ck_assert_int_eq(create_filter(&filter), 0);
+	ck_assert_int_eq(json_reader_create(&r, filter, &limits, &none, NULL), 0);
+	allocations = 0;
+	failing_allocation = 1;
+	ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), -ENOMEM);
+	ck_assert_str_eq(err.message, "JSON, byte 12: out of memory");
+	json_reader_reset(r);
+	ck_assert_int_eq(json_reader_feed(r, text, strlen(text), &err), 0);
+	ck_assert(json_reader_at_boundary(r));
+	json_reader_free(r);
+	json_filter_free(filter);
+}
 END_TEST
 
 int main(void)

@@ -152,33 +152,32 @@ static void then_every_chunking_gives(struct json_reader *r, struct transcript *
 }
 
 START_TEST(random_documents_are_read_as_jansson_reads_them)
-	{
-		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-			struct oracle_wish wishes[MAX_WISHES];
-			struct json_reader_limits limits = {0};
-			struct json_filter *filter;
-			struct json_reader *r;
-			struct transcript seen;
-			struct rng rng;
-			AUTO_BUF struct buf text;
-			AUTO_BUF struct buf expected;
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct oracle_wish wishes[MAX_WISHES];
+		struct json_reader_limits limits = {0};
+		struct json_filter *filter;
+		struct json_reader *r;
+		struct transcript seen;
+		struct rng rng;
+		AUTO_BUF struct buf text;
+		AUTO_BUF struct buf expected;
 
-			rng_init_seeded(&rng, seed);
-			random_wishes(&rng, wishes);
-			limits.max_text = rng_below(&rng, 2) == 0 ? rng_below(&rng, 40) : 4096;
-			buf_init(&text, TRANSCRIPT_MAX);
-			buf_init(&expected, TRANSCRIPT_MAX);
-			filter = oracle_filter(wishes, MAX_WISHES);
-			random_stream(&rng, wishes, limits.max_text, &text, &expected);
-			transcript_init(&seen);
-			ck_assert_int_eq(json_reader_create(&r, filter, &limits, &transcript_events, &seen),
-					 0);
-			then_every_chunking_gives(r, &seen, &rng, &text, buf_str(&expected), seed);
-			json_reader_free(r);
-			json_filter_free(filter);
-			transcript_free(&seen);
-		}
+		rng_init_seeded(&rng, seed);
+		random_wishes(&rng, wishes);
+		limits.max_text = rng_below(&rng, 2) == 0 ? rng_below(&rng, 40) : 4096;
+		buf_init(&text, TRANSCRIPT_MAX);
+		buf_init(&expected, TRANSCRIPT_MAX);
+		filter = oracle_filter(wishes, MAX_WISHES);
+		random_stream(&rng, wishes, limits.max_text, &text, &expected);
+		transcript_init(&seen);
+		ck_assert_int_eq(json_reader_create(&r, filter, &limits, &transcript_events, &seen), 0);
+		then_every_chunking_gives(r, &seen, &rng, &text, buf_str(&expected), seed);
+		json_reader_free(r);
+		json_filter_free(filter);
+		transcript_free(&seen);
 	}
+}
 END_TEST
 
 /* What jansson says to one value with white space around it, accepted or not: where it cannot tell (numbers
@@ -218,64 +217,64 @@ static void random_mutant(struct rng *rng, struct buf *text)
 }
 
 START_TEST(a_document_with_one_byte_changed_is_refused_as_jansson_does)
-	{
-		const struct json_reader_limits limits = {.max_text = 64};
-		const struct json_reader_events none = {0};
-		struct oracle_wish wishes[MAX_WISHES];
-		struct json_filter *filter;
-		struct json_reader *r;
-		struct rng rng;
-		AUTO_BUF struct buf text;
-		unsigned int refused = 0;
+{
+	const struct json_reader_limits limits = {.max_text = 64};
+	const struct json_reader_events none = {0};
+	struct oracle_wish wishes[MAX_WISHES];
+	struct json_filter *filter;
+	struct json_reader *r;
+	struct rng rng;
+	AUTO_BUF struct buf text;
+	unsigned int refused = 0;
 
-		rng_init_seeded(&rng, 99);
-		random_wishes(&rng, wishes);
-		filter = oracle_filter(wishes, MAX_WISHES);
-		ck_assert_int_eq(json_reader_create(&r, filter, &limits, &none, NULL), 0);
-		buf_init(&text, TRANSCRIPT_MAX);
-		for (int i = 0; i < 20000; i++) {
-			bool accepted;
+	rng_init_seeded(&rng, 99);
+	random_wishes(&rng, wishes);
+	filter = oracle_filter(wishes, MAX_WISHES);
+	ck_assert_int_eq(json_reader_create(&r, filter, &limits, &none, NULL), 0);
+	buf_init(&text, TRANSCRIPT_MAX);
+	for (int i = 0; i < 20000; i++) {
+		bool accepted;
 
-			random_mutant(&rng, &text);
-			json_reader_reset(r);
-			accepted = transcript_feed_random(r, text.data, text.len, 20, &rng, NULL) == 0 &&
-				   json_reader_at_boundary(r);
-			refused += !accepted;
-			/* jansson alone refuses half a surrogate pair, and a NUL in a key. */
-			if (accepted && strstr(buf_str(&text), "\\u") != NULL)
-				continue;
-			ck_assert_msg(jansson_agrees(text.data, text.len, accepted), "%.*s", (int)text.len,
-				      text.data);
-		}
-		ck_assert_uint_gt(refused, 2000);
-		json_reader_free(r);
-		json_filter_free(filter);
+		random_mutant(&rng, &text);
+		json_reader_reset(r);
+		accepted = transcript_feed_random(r, text.data, text.len, 20, &rng, NULL) == 0 &&
+			   json_reader_at_boundary(r);
+		refused += !accepted;
+		/* jansson alone refuses half a surrogate pair, and a NUL in a key. */
+		if (accepted && strstr(buf_str(&text), "\\u") != NULL)
+			continue;
+		ck_assert_msg(jansson_agrees(text.data, text.len, accepted), "%.*s", (int)text.len,
+			      text.data);
 	}
+	ck_assert_uint_gt(refused, 2000);
+	json_reader_free(r);
+	json_filter_free(filter);
+}
 END_TEST
 
 START_TEST(both_scans_find_the_first_special_byte)
-	{
-		struct rng rng;
-		char bytes[100];
+{
+	struct rng rng;
+	char bytes[100];
 
-		rng_init_seeded(&rng, 5);
-		for (int round = 0; round < 20000; round++) {
-			size_t start = rng_below(&rng, 20);
-			size_t end = start + rng_below(&rng, 80);
-			size_t expected = end;
+	rng_init_seeded(&rng, 5);
+	for (int round = 0; round < 20000; round++) {
+		size_t start = rng_below(&rng, 20);
+		size_t end = start + rng_below(&rng, 80);
+		size_t expected = end;
 
-			for (size_t i = 0; i < sizeof(bytes); i++)
-				bytes[i] = (char)(0x20 + rng_below(&rng, 0x60));
-			for (int i = 0; i < 4; i++)
-				bytes[rng_below(&rng, sizeof(bytes))] = (char)rng_below(&rng, 256);
-			for (size_t i = end; i-- > start;)
-				if ((unsigned char)bytes[i] < 0x20 || (unsigned char)bytes[i] >= 0x80 ||
-				    bytes[i] == '"' || bytes[i] == '\\')
-					expected = i;
-			ck_assert_ptr_eq(scan_plain(bytes + start, bytes + end), bytes + expected);
-			ck_assert_ptr_eq(scan_plain_words(bytes + start, bytes + end), bytes + expected);
-		}
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (char)(0x20 + rng_below(&rng, 0x60));
+		for (int i = 0; i < 4; i++)
+			bytes[rng_below(&rng, sizeof(bytes))] = (char)rng_below(&rng, 256);
+		for (size_t i = end; i-- > start;)
+			if ((unsigned char)bytes[i] < 0x20 || (unsigned char)bytes[i] >= 0x80 ||
+			    bytes[i] == '"' || bytes[i] == '\\')
+				expected = i;
+		ck_assert_ptr_eq(scan_plain(bytes + start, bytes + end), bytes + expected);
+		ck_assert_ptr_eq(scan_plain_words(bytes + start, bytes + end), bytes + expected);
 	}
+}
 END_TEST
 
 int main(void)

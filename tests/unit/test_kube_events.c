@@ -150,211 +150,211 @@ static void wait_for_requests(size_t n)
 }
 
 START_TEST(an_event_is_created_once_and_then_counted)
-	{
-		char itself[300];
+{
+	char itself[300];
 
-		given_sink();
-		post("u", "no CID is free");
-		ck_assert_uint_eq(seen_count, 0);
-		wait_for_requests(1);
-		ck_assert_str_eq(seen[0].method, "POST");
-		ck_assert_str_eq(seen[0].target, "/api/v1/namespaces/tenant/events");
-		ck_assert_str_eq(seen[0].content_type, "application/json");
-		ck_assert_ptr_nonnull(strstr(seen[0].body, "\"message\":\"no CID is free\""));
-		ck_assert_ptr_nonnull(strstr(seen[0].body, "\"reportingInstance\":\"host_1\""));
-		ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":1,"));
-		answer = 200;
-		post("u", "no CID is free");
-		wait_for_requests(2);
-		ck_assert_str_eq(seen[1].method, "PATCH");
-		ck_assert_str_eq(seen[1].content_type, "application/merge-patch+json");
-		ck_assert_int_eq(strncmp(seen[1].body, "{\"count\":2,", 11), 0);
-		ck_assert_int_eq(sscanf(strstr(seen[0].body, "\"name\":\"") + 8, "%299[^\"]", itself), 1);
-		ck_assert_str_eq(strrchr(seen[1].target, '/') + 1, itself);
-		ck_assert_uint_eq(kube_events_dropped(sink), 0);
-		done();
-	}
+	given_sink();
+	post("u", "no CID is free");
+	ck_assert_uint_eq(seen_count, 0);
+	wait_for_requests(1);
+	ck_assert_str_eq(seen[0].method, "POST");
+	ck_assert_str_eq(seen[0].target, "/api/v1/namespaces/tenant/events");
+	ck_assert_str_eq(seen[0].content_type, "application/json");
+	ck_assert_ptr_nonnull(strstr(seen[0].body, "\"message\":\"no CID is free\""));
+	ck_assert_ptr_nonnull(strstr(seen[0].body, "\"reportingInstance\":\"host_1\""));
+	ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":1,"));
+	answer = 200;
+	post("u", "no CID is free");
+	wait_for_requests(2);
+	ck_assert_str_eq(seen[1].method, "PATCH");
+	ck_assert_str_eq(seen[1].content_type, "application/merge-patch+json");
+	ck_assert_int_eq(strncmp(seen[1].body, "{\"count\":2,", 11), 0);
+	ck_assert_int_eq(sscanf(strstr(seen[0].body, "\"name\":\"") + 8, "%299[^\"]", itself), 1);
+	ck_assert_str_eq(strrchr(seen[1].target, '/') + 1, itself);
+	ck_assert_uint_eq(kube_events_dropped(sink), 0);
+	done();
+}
 END_TEST
 
 START_TEST(what_happens_at_once_is_told_at_once)
-	{
-		given_sink();
-		for (int i = 0; i < 20; i++)
-			post("u", "m");
-		wait_for_requests(1);
-		ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":20,"));
-		done();
-	}
+{
+	given_sink();
+	for (int i = 0; i < 20; i++)
+		post("u", "m");
+	wait_for_requests(1);
+	ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":20,"));
+	done();
+}
 END_TEST
 
 START_TEST(an_event_that_is_gone_is_created_anew)
-	{
-		given_sink();
-		post("u", "m");
-		wait_for_requests(1);
-		answer = 404;
-		post("u", "m");
-		LOOP_UNTIL(&loop, (answer = seen_count >= 2 ? 201 : 404, seen_count >= 3));
-		ck_assert_str_eq(seen[1].method, "PATCH");
-		ck_assert_str_eq(seen[2].method, "POST");
-		ck_assert_ptr_nonnull(strstr(seen[2].body, "\"count\":2,"));
-		answer = 200;
-		post("u", "m");
-		wait_for_requests(4);
-		ck_assert_str_eq(seen[3].method, "PATCH");
-		ck_assert_uint_eq(kube_events_dropped(sink), 0);
-		done();
-	}
+{
+	given_sink();
+	post("u", "m");
+	wait_for_requests(1);
+	answer = 404;
+	post("u", "m");
+	LOOP_UNTIL(&loop, (answer = seen_count >= 2 ? 201 : 404, seen_count >= 3));
+	ck_assert_str_eq(seen[1].method, "PATCH");
+	ck_assert_str_eq(seen[2].method, "POST");
+	ck_assert_ptr_nonnull(strstr(seen[2].body, "\"count\":2,"));
+	answer = 200;
+	post("u", "m");
+	wait_for_requests(4);
+	ck_assert_str_eq(seen[3].method, "PATCH");
+	ck_assert_uint_eq(kube_events_dropped(sink), 0);
+	done();
+}
 END_TEST
 
 START_TEST(two_requests_are_in_flight_at_most)
-	{
-		given_sink();
-		answer = 0;
-		post_numbered(0, 6);
-		LOOP_UNTIL(&loop, seen_count == 2);
-		loop_run_turns(&loop, 50);
-		ck_assert_uint_eq(seen_count, 2);
-		for (size_t i = 0; i < 6; i++) {
-			LOOP_UNTIL(&loop, seen_count > i);
-			ck_assert_uint_le(seen_count, i + 2);
-			fake_conn_answer(seen[i].conn, 201, NULL, "{}");
-		}
-		ck_assert_uint_eq(seen_count, 6);
-		ck_assert_uint_eq(kube_events_dropped(sink), 0);
-		done();
+{
+	given_sink();
+	answer = 0;
+	post_numbered(0, 6);
+	LOOP_UNTIL(&loop, seen_count == 2);
+	loop_run_turns(&loop, 50);
+	ck_assert_uint_eq(seen_count, 2);
+	for (size_t i = 0; i < 6; i++) {
+		LOOP_UNTIL(&loop, seen_count > i);
+		ck_assert_uint_le(seen_count, i + 2);
+		fake_conn_answer(seen[i].conn, 201, NULL, "{}");
 	}
+	ck_assert_uint_eq(seen_count, 6);
+	ck_assert_uint_eq(kube_events_dropped(sink), 0);
+	done();
+}
 END_TEST
 
 START_TEST(what_the_transport_lost_is_tried_again)
-	{
-		given_sink();
-		fake_server_set_accept(server, FAKE_ACCEPT_RESET);
-		post("u", "m");
-		LOOP_UNTIL(&loop, fake_server_connections(server) >= 3);
-		fake_server_set_accept(server, FAKE_ACCEPT);
-		wait_for_requests(1);
-		ck_assert_uint_eq(kube_events_dropped(sink), 0);
-		done();
-	}
+{
+	given_sink();
+	fake_server_set_accept(server, FAKE_ACCEPT_RESET);
+	post("u", "m");
+	LOOP_UNTIL(&loop, fake_server_connections(server) >= 3);
+	fake_server_set_accept(server, FAKE_ACCEPT);
+	wait_for_requests(1);
+	ck_assert_uint_eq(kube_events_dropped(sink), 0);
+	done();
+}
 END_TEST
 
 START_TEST(after_twelve_tries_it_is_given_up)
-	{
-		given_sink();
-		fake_server_set_accept(server, FAKE_ACCEPT_RESET);
-		post("u", "m");
-		LOOP_UNTIL(&loop, kube_events_dropped(sink) == 1);
-		ck_assert_uint_eq(fake_server_connections(server), 12);
-		ck_assert_uint_eq(count_logged("dropped the event FailedAssignCID"), 1);
-		fake_server_set_accept(server, FAKE_ACCEPT);
-		post("u", "m"); /* and the next of its kind is a new one */
-		wait_for_requests(1);
-		ck_assert_str_eq(seen[0].method, "POST");
-		ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":1,"));
-		done();
-	}
+{
+	given_sink();
+	fake_server_set_accept(server, FAKE_ACCEPT_RESET);
+	post("u", "m");
+	LOOP_UNTIL(&loop, kube_events_dropped(sink) == 1);
+	ck_assert_uint_eq(fake_server_connections(server), 12);
+	ck_assert_uint_eq(count_logged("dropped the event FailedAssignCID"), 1);
+	fake_server_set_accept(server, FAKE_ACCEPT);
+	post("u", "m"); /* and the next of its kind is a new one */
+	wait_for_requests(1);
+	ck_assert_str_eq(seen[0].method, "POST");
+	ck_assert_ptr_nonnull(strstr(seen[0].body, "\"count\":1,"));
+	done();
+}
 END_TEST
 
 START_TEST(an_answer_that_was_lost_makes_no_second_event)
-	{
-		given_sink();
-		answer = 0;
-		post("u", "m");
-		LOOP_UNTIL(&loop, seen_count == 1);
-		answer = 409; /* the server has it */
-		fake_conn_reset(seen[0].conn);
-		wait_for_requests(2);
-		ck_assert_str_eq(seen[1].method, "POST");
-		ck_assert_str_eq(seen[1].body, seen[0].body);
-		answer = 200;
-		post("u", "m");
-		wait_for_requests(3);
-		ck_assert_str_eq(seen[2].method, "PATCH");
-		ck_assert_uint_eq(kube_events_dropped(sink), 0);
-		done();
-	}
+{
+	given_sink();
+	answer = 0;
+	post("u", "m");
+	LOOP_UNTIL(&loop, seen_count == 1);
+	answer = 409; /* the server has it */
+	fake_conn_reset(seen[0].conn);
+	wait_for_requests(2);
+	ck_assert_str_eq(seen[1].method, "POST");
+	ck_assert_str_eq(seen[1].body, seen[0].body);
+	answer = 200;
+	post("u", "m");
+	wait_for_requests(3);
+	ck_assert_str_eq(seen[2].method, "PATCH");
+	ck_assert_uint_eq(kube_events_dropped(sink), 0);
+	done();
+}
 END_TEST
 
 START_TEST(what_the_server_refused_is_not_tried_again)
-	{
-		static const int refusals[] = {400, 403, 422, 429, 500, 503};
+{
+	static const int refusals[] = {400, 403, 422, 429, 500, 503};
 
-		given_sink();
-		for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-			answer = refusals[i];
-			post_numbered((int)i, (int)i + 1);
-			LOOP_UNTIL(&loop, kube_events_dropped(sink) == i + 1);
-			ck_assert_uint_eq(seen_count, i + 1);
-		}
-		done();
+	given_sink();
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		answer = refusals[i];
+		post_numbered((int)i, (int)i + 1);
+		LOOP_UNTIL(&loop, kube_events_dropped(sink) == i + 1);
+		ck_assert_uint_eq(seen_count, i + 1);
 	}
+	done();
+}
 END_TEST
 
 START_TEST(a_full_queue_drops_the_new_and_says_so_once)
-	{
-		given_sink();
-		answer = 0;
-		post_numbered(0, EVENTS_QUEUE_MAX + 500);
-		ck_assert_uint_eq(kube_events_dropped(sink), 500);
-		ck_assert_uint_eq(count_logged("dropping events"), 1);
-		LOOP_UNTIL(&loop, seen_count == 2);
-		answer = 201;
-		fake_conn_answer(seen[0].conn, 201, NULL, "{}");
-		fake_conn_answer(seen[1].conn, 201, NULL, "{}");
-		wait_for_requests(EVENTS_QUEUE_MAX);
-		ck_assert_uint_eq(kube_events_dropped(sink), 500);
-		done();
-	}
+{
+	given_sink();
+	answer = 0;
+	post_numbered(0, EVENTS_QUEUE_MAX + 500);
+	ck_assert_uint_eq(kube_events_dropped(sink), 500);
+	ck_assert_uint_eq(count_logged("dropping events"), 1);
+	LOOP_UNTIL(&loop, seen_count == 2);
+	answer = 201;
+	fake_conn_answer(seen[0].conn, 201, NULL, "{}");
+	fake_conn_answer(seen[1].conn, 201, NULL, "{}");
+	wait_for_requests(EVENTS_QUEUE_MAX);
+	ck_assert_uint_eq(kube_events_dropped(sink), 500);
+	done();
+}
 END_TEST
 
 START_TEST(one_object_cannot_use_up_the_server)
-	{
-		char message[32];
+{
+	char message[32];
 
-		given_sink();
-		for (int i = 0; i < 100; i++) {
-			(void)snprintf(message, sizeof(message), "message %d", i);
-			post("u", message);
-		}
-		post("another", "m");
-		wait_for_requests(EVENTS_LIMIT_BURST + 1);
-		ck_assert_uint_eq(kube_events_dropped(sink), 100 - EVENTS_LIMIT_BURST);
-		done();
+	given_sink();
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(message, sizeof(message), "message %d", i);
+		post("u", message);
 	}
+	post("another", "m");
+	wait_for_requests(EVENTS_LIMIT_BURST + 1);
+	ck_assert_uint_eq(kube_events_dropped(sink), 100 - EVENTS_LIMIT_BURST);
+	done();
+}
 END_TEST
 
 START_TEST(closing_cancels_what_is_in_flight_and_drops_the_rest)
-	{
-		given_sink();
-		answer = 0;
-		post_numbered(0, 10);
-		LOOP_UNTIL(&loop, seen_count == 2);
-		kube_events_close(sink, on_closed, NULL);
-		post("late", "m");
-		ck_assert_int_eq(closed, 0);
-		sink = NULL;
-		LOOP_UNTIL(&loop, closed == 1);
-		ck_assert_uint_eq(seen_count, 2);
-		done();
-	}
+{
+	given_sink();
+	answer = 0;
+	post_numbered(0, 10);
+	LOOP_UNTIL(&loop, seen_count == 2);
+	kube_events_close(sink, on_closed, NULL);
+	post("late", "m");
+	ck_assert_int_eq(closed, 0);
+	sink = NULL;
+	LOOP_UNTIL(&loop, closed == 1);
+	ck_assert_uint_eq(seen_count, 2);
+	done();
+}
 END_TEST
 
 START_TEST(closing_does_not_wait_for_the_next_try)
-	{
-		given_sink();
-		fake_server_set_accept(server, FAKE_ACCEPT_RESET);
-		post_numbered(0, 2);
-		LOOP_UNTIL(&loop, fake_server_connections(server) >= 4);
-		done();
-	}
+{
+	given_sink();
+	fake_server_set_accept(server, FAKE_ACCEPT_RESET);
+	post_numbered(0, 2);
+	LOOP_UNTIL(&loop, fake_server_connections(server) >= 4);
+	done();
+}
 END_TEST
 
 START_TEST(a_sink_without_events_closes)
-	{
-		given_sink();
-		done();
-	}
+{
+	given_sink();
+	done();
+}
 END_TEST
 
 int main(void)

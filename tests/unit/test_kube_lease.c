@@ -68,103 +68,102 @@ static void assert_equal_json(const json_t *object, const char *expected)
 }
 
 START_TEST(a_lease_is_read)
-	{
-		struct kube_lease *l = parsed(whole);
+{
+	struct kube_lease *l = parsed(whole);
 
-		ck_assert_uint_eq(kube_lease_term(l), 7);
-		ck_assert_str_eq(kube_lease_holder(l), "other");
-		kube_lease_free(l);
-		kube_lease_free(NULL);
-	}
+	ck_assert_uint_eq(kube_lease_term(l), 7);
+	ck_assert_str_eq(kube_lease_holder(l), "other");
+	kube_lease_free(l);
+	kube_lease_free(NULL);
+}
 END_TEST
 
 START_TEST(what_is_absent_is_zero_or_empty)
-	{
-		static const char *const specs[] = {
-			NULL,
-			"{}",
-			"null",
-			"{\"leaseTransitions\":null,\"holderIdentity\":null}",
-			"{\"leaseTransitions\":0,\"holderIdentity\":\"\"}",
-		};
+{
+	static const char *const specs[] = {
+		NULL,
+		"{}",
+		"null",
+		"{\"leaseTransitions\":null,\"holderIdentity\":null}",
+		"{\"leaseTransitions\":0,\"holderIdentity\":\"\"}",
+	};
 
-		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
-			struct kube_lease *l = parsed(with_spec(specs[i]));
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		struct kube_lease *l = parsed(with_spec(specs[i]));
 
-			ck_assert_uint_eq(kube_lease_term(l), 0);
-			ck_assert_str_eq(kube_lease_holder(l), "");
-			kube_lease_free(l);
-		}
+		ck_assert_uint_eq(kube_lease_term(l), 0);
+		ck_assert_str_eq(kube_lease_holder(l), "");
+		kube_lease_free(l);
 	}
+}
 END_TEST
 
 START_TEST(the_largest_term_is_the_api_s)
-	{
-		struct kube_lease *l = parsed(with_spec("{\"leaseTransitions\":2147483647}"));
+{
+	struct kube_lease *l = parsed(with_spec("{\"leaseTransitions\":2147483647}"));
 
-		ck_assert_uint_eq(kube_lease_term(l), KUBE_LEASE_MAX_TERM);
-		kube_lease_free(l);
-	}
+	ck_assert_uint_eq(kube_lease_term(l), KUBE_LEASE_MAX_TERM);
+	kube_lease_free(l);
+}
 END_TEST
 
 START_TEST(wrong_members_are_refused)
-	{
-		static const char *const specs[] = {
-			"{\"leaseTransitions\":-1}",
-			"{\"leaseTransitions\":2147483648}",
-			"{\"leaseTransitions\":99999999999999999999}",
-			"{\"leaseTransitions\":1.0}",
-			"{\"leaseTransitions\":\"7\"}",
-			"{\"leaseTransitions\":[]}",
-			"{\"holderIdentity\":7}",
-			"[]",
-			"\"\"",
-		};
-		struct kube_lease *l = NULL;
-		struct error err = {0};
+{
+	static const char *const specs[] = {
+		"{\"leaseTransitions\":-1}",
+		"{\"leaseTransitions\":2147483648}",
+		"{\"leaseTransitions\":99999999999999999999}",
+		"{\"leaseTransitions\":1.0}",
+		"{\"leaseTransitions\":\"7\"}",
+		"{\"leaseTransitions\":[]}",
+		"{\"holderIdentity\":7}",
+		"[]",
+		"\"\"",
+	};
+	struct kube_lease *l = NULL;
+	struct error err = {0};
 
-		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
-			const char *text = with_spec(specs[i]);
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		const char *text = with_spec(specs[i]);
 
-			err.message[0] = '\0';
-			ck_assert_msg(kube_lease_parse(&l, text, strlen(text), &err) == -EBADMSG, "%s", text);
-			ck_assert_msg(err.message[0] != '\0', "%s", text);
-		}
-		ck_assert_ptr_null(l);
+		err.message[0] = '\0';
+		ck_assert_msg(kube_lease_parse(&l, text, strlen(text), &err) == -EBADMSG, "%s", text);
+		ck_assert_msg(err.message[0] != '\0', "%s", text);
 	}
+	ck_assert_ptr_null(l);
+}
 END_TEST
 
 START_TEST(what_could_not_be_written_back_safely_is_refused)
-	{
-		static const char *const texts[] = {
-			"",
-			"{",
-			"[]",
-			"7",
-			"{}",
-			"{\"metadata\":[],\"spec\":{}}",
-			"{\"metadata\":{},\"spec\":{}}",
-			"{\"metadata\":{\"resourceVersion\":\"\"},\"spec\":{}}",
-			"{\"metadata\":{\"resourceVersion\":7},\"spec\":{}}",
-			"{\"metadata\":{\"resourceVersion\":\"1\"}} x",
-		};
-		struct kube_lease *l = NULL;
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"[]",
+		"7",
+		"{}",
+		"{\"metadata\":[],\"spec\":{}}",
+		"{\"metadata\":{},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":\"\"},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":7},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":\"1\"}} x",
+	};
+	struct kube_lease *l = NULL;
 
-		for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-			ck_assert_msg(kube_lease_parse(&l, texts[i], strlen(texts[i]), NULL) == -EBADMSG,
-				      "%s", texts[i]);
-		ck_assert_ptr_null(l);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		ck_assert_msg(kube_lease_parse(&l, texts[i], strlen(texts[i]), NULL) == -EBADMSG, "%s",
+			      texts[i]);
+	ck_assert_ptr_null(l);
+}
 END_TEST
 
 START_TEST(a_claim_changes_our_members_and_nothing_else)
-	{
-		struct kube_lease *l = parsed(whole);
-		json_t *object = written(l);
+{
+	struct kube_lease *l = parsed(whole);
+	json_t *object = written(l);
 
-		assert_equal_json(
-			object,
-			"{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\","
+	assert_equal_json(
+		object, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\","
 			"\"metadata\":{\"annotations\":{\"a\":\"<b>\"},\"name\":\"l\",\"namespace\":\"n\","
 			"\"resourceVersion\":\"42\",\"uid\":\"u\",\"future\":[1.5,null]},"
 			"\"spec\":{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\",\"holderIdentity\":\"host_"
@@ -173,63 +172,62 @@ START_TEST(a_claim_changes_our_members_and_nothing_else)
 			"\"renewTime\":\"2023-11-14T22:13:20.000042Z\",\"strategy\":"
 			"\"OldestEmulationVersion\"},"
 			"\"more\":true}");
-		json_decref(object);
-		/* The Lease as read stays as it was. */
-		ck_assert_uint_eq(kube_lease_term(l), 7);
-		ck_assert_str_eq(kube_lease_holder(l), "other");
-		kube_lease_free(l);
-	}
+	json_decref(object);
+	/* The Lease as read stays as it was. */
+	ck_assert_uint_eq(kube_lease_term(l), 7);
+	ck_assert_str_eq(kube_lease_holder(l), "other");
+	kube_lease_free(l);
+}
 END_TEST
 
 START_TEST(a_lease_without_a_spec_can_be_claimed)
-	{
-		static const char *const specs[] = {NULL, "null", "{}"};
+{
+	static const char *const specs[] = {NULL, "null", "{}"};
 
-		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
-			struct kube_lease *l = parsed(with_spec(specs[i]));
-			json_t *object = written(l);
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		struct kube_lease *l = parsed(with_spec(specs[i]));
+		json_t *object = written(l);
 
-			assert_equal_json(
-				json_object_get(object, "spec"),
-				"{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\","
-				"\"holderIdentity\":\"host_0a1b\",\"leaseDurationSeconds\":15,"
-				"\"leaseTransitions\":8,\"renewTime\":\"2023-11-14T22:13:20.000042Z\"}");
-			json_decref(object);
-			kube_lease_free(l);
-		}
+		assert_equal_json(json_object_get(object, "spec"),
+				  "{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\","
+				  "\"holderIdentity\":\"host_0a1b\",\"leaseDurationSeconds\":15,"
+				  "\"leaseTransitions\":8,\"renewTime\":\"2023-11-14T22:13:20.000042Z\"}");
+		json_decref(object);
+		kube_lease_free(l);
 	}
+}
 END_TEST
 
 START_TEST(a_new_lease_has_its_first_term)
-	{
-		AUTO_BUF struct buf body;
-		json_t *object;
+{
+	AUTO_BUF struct buf body;
+	json_t *object;
 
-		buf_init(&body, BODY_MAX);
-		ck_assert_int_eq(kube_lease_write_new(&body, "kubevirt", "vsock-cid-controller", &claim), 0);
-		object = json_loads(buf_str(&body), 0, NULL);
-		assert_equal_json(
-			object, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\","
-				"\"metadata\":{\"name\":\"vsock-cid-controller\",\"namespace\":\"kubevirt\"},"
-				"\"spec\":{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\","
-				"\"holderIdentity\":\"host_0a1b\",\"leaseDurationSeconds\":15,"
-				"\"leaseTransitions\":8,\"renewTime\":\"2023-11-14T22:13:20.000042Z\"}}");
-		json_decref(object);
-	}
+	buf_init(&body, BODY_MAX);
+	ck_assert_int_eq(kube_lease_write_new(&body, "kubevirt", "vsock-cid-controller", &claim), 0);
+	object = json_loads(buf_str(&body), 0, NULL);
+	assert_equal_json(object,
+			  "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\","
+			  "\"metadata\":{\"name\":\"vsock-cid-controller\",\"namespace\":\"kubevirt\"},"
+			  "\"spec\":{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\","
+			  "\"holderIdentity\":\"host_0a1b\",\"leaseDurationSeconds\":15,"
+			  "\"leaseTransitions\":8,\"renewTime\":\"2023-11-14T22:13:20.000042Z\"}}");
+	json_decref(object);
+}
 END_TEST
 
 START_TEST(a_body_that_does_not_fit_is_an_error_and_leaves_the_buffer_as_it_was)
-	{
-		struct kube_lease *l = parsed(whole);
-		AUTO_BUF struct buf body;
+{
+	struct kube_lease *l = parsed(whole);
+	AUTO_BUF struct buf body;
 
-		buf_init(&body, 64);
-		ck_assert_int_eq(buf_add_str(&body, "before"), 0);
-		ck_assert_int_eq(kube_lease_write(&body, l, &claim), -EMSGSIZE);
-		ck_assert_int_eq(kube_lease_write_new(&body, "n", "l", &claim), -EMSGSIZE);
-		ck_assert_str_eq(buf_str(&body), "before");
-		kube_lease_free(l);
-	}
+	buf_init(&body, 64);
+	ck_assert_int_eq(buf_add_str(&body, "before"), 0);
+	ck_assert_int_eq(kube_lease_write(&body, l, &claim), -EMSGSIZE);
+	ck_assert_int_eq(kube_lease_write_new(&body, "n", "l", &claim), -EMSGSIZE);
+	ck_assert_str_eq(buf_str(&body), "before");
+	kube_lease_free(l);
+}
 END_TEST
 
 static size_t allocations_left;
@@ -243,26 +241,26 @@ static void *scarce_malloc(size_t n)
 }
 
 START_TEST(without_memory_nothing_half_is_written)
-	{
-		struct kube_lease *l = parsed(whole);
-		AUTO_BUF struct buf whole_body;
-		AUTO_BUF struct buf body;
-		int rc = -ENOMEM;
+{
+	struct kube_lease *l = parsed(whole);
+	AUTO_BUF struct buf whole_body;
+	AUTO_BUF struct buf body;
+	int rc = -ENOMEM;
 
-		buf_init(&whole_body, BODY_MAX);
-		buf_init(&body, BODY_MAX);
-		ck_assert_int_eq(kube_lease_write(&whole_body, l, &claim), 0);
-		json_set_alloc_funcs(scarce_malloc, free);
-		for (size_t n = 0; rc != 0; n++) {
-			allocations_left = n;
-			rc = kube_lease_write(&body, l, &claim);
-			ck_assert(rc == 0 || rc == -ENOMEM);
-			ck_assert_uint_eq(body.len, rc == 0 ? whole_body.len : 0);
-		}
-		ck_assert_str_eq(buf_str(&body), buf_str(&whole_body));
-		json_set_alloc_funcs(malloc, free);
-		kube_lease_free(l);
+	buf_init(&whole_body, BODY_MAX);
+	buf_init(&body, BODY_MAX);
+	ck_assert_int_eq(kube_lease_write(&whole_body, l, &claim), 0);
+	json_set_alloc_funcs(scarce_malloc, free);
+	for (size_t n = 0; rc != 0; n++) {
+		allocations_left = n;
+		rc = kube_lease_write(&body, l, &claim);
+		ck_assert(rc == 0 || rc == -ENOMEM);
+		ck_assert_uint_eq(body.len, rc == 0 ? whole_body.len : 0);
 	}
+	ck_assert_str_eq(buf_str(&body), buf_str(&whole_body));
+	json_set_alloc_funcs(malloc, free);
+	kube_lease_free(l);
+}
 END_TEST
 
 int main(void)

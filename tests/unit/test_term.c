@@ -150,112 +150,112 @@ static void done(void)
 }
 
 START_TEST(the_term_is_one_more_than_the_leases)
-	{
-		given_lease(true, 41);
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_uint_eq(raised_to, 42);
-		ck_assert_str_eq(last_path, "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/l");
-		term_want(term, "kubevirt");
-		loop_run_turns(&loop, 20);
-		ck_assert_uint_eq(fake_server_requests(server), 2);
-		done();
-	}
+{
+	given_lease(true, 41);
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_uint_eq(raised_to, 42);
+	ck_assert_str_eq(last_path, "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/l");
+	term_want(term, "kubevirt");
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(fake_server_requests(server), 2);
+	done();
+}
 END_TEST
 
 START_TEST(after_the_largest_term_comes_0)
-	{
-		given_lease(true, 2147483647);
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_uint_eq(raised_to, 0);
-		done();
-	}
+{
+	given_lease(true, 2147483647);
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_uint_eq(raised_to, 0);
+	done();
+}
 END_TEST
 
 START_TEST(a_lease_that_is_not_there_is_created_at_a_random_term)
-	{
-		given_lease(false, 0);
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_uint_eq(raised_to, transitions);
-		ck_assert_uint_gt(raised_to, 1000);
-		ck_assert_uint_lt(raised_to, 1u << 30);
-		ck_assert_str_eq(last_path, "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases");
-		done();
-	}
+{
+	given_lease(false, 0);
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_uint_eq(raised_to, transitions);
+	ck_assert_uint_gt(raised_to, 1000);
+	ck_assert_uint_lt(raised_to, 1u << 30);
+	ck_assert_str_eq(last_path, "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases");
+	done();
+}
 END_TEST
 
 START_TEST(who_loses_the_race_raises_the_term_of_the_winner)
-	{
-		given_lease(true, 10);
-		conflicts = 2;
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_uint_eq(raised_to, 13);
-		done();
-	}
+{
+	given_lease(true, 10);
+	conflicts = 2;
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_uint_eq(raised_to, 13);
+	done();
+}
 END_TEST
 
 START_TEST(a_write_with_an_unknown_outcome_is_done_again_not_looked_up)
-	{
-		given_lease(true, 10);
-		lose_answers = 1;
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_uint_eq(raised_to, 12); /* 11 was applied too, but nobody may call it his */
-		done();
-	}
+{
+	given_lease(true, 10);
+	lose_answers = 1;
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_uint_eq(raised_to, 12); /* 11 was applied too, but nobody may call it his */
+	done();
+}
 END_TEST
 
 START_TEST(an_answer_that_does_not_show_our_claim_is_no_term)
-	{
-		given_lease(true, 10);
-		deaf = true;
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, fake_server_requests(server) >= 3);
-		ck_assert_uint_eq(raised, 0);
-		deaf = false;
-		LOOP_UNTIL(&loop, raised == 1);
-		done();
-	}
+{
+	given_lease(true, 10);
+	deaf = true;
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, fake_server_requests(server) >= 3);
+	ck_assert_uint_eq(raised, 0);
+	deaf = false;
+	LOOP_UNTIL(&loop, raised == 1);
+	done();
+}
 END_TEST
 
 START_TEST(another_namespace_starts_anew_and_an_old_answer_counts_for_nothing)
-	{
-		given_lease(true, 10);
-		hold = true;
-		term_want(term, "one");
-		LOOP_UNTIL(&loop, held != NULL);
-		term_want(term, "two");
-		hold = false;
-		answer_lease(held, 200, "somebody");
-		LOOP_UNTIL(&loop, raised == 1);
-		ck_assert_ptr_nonnull(strstr(last_path, "/namespaces/two/"));
-		ck_assert_uint_eq(raised_to, 11);
-		done();
-	}
+{
+	given_lease(true, 10);
+	hold = true;
+	term_want(term, "one");
+	LOOP_UNTIL(&loop, held != NULL);
+	term_want(term, "two");
+	hold = false;
+	answer_lease(held, 200, "somebody");
+	LOOP_UNTIL(&loop, raised == 1);
+	ck_assert_ptr_nonnull(strstr(last_path, "/namespaces/two/"));
+	ck_assert_uint_eq(raised_to, 11);
+	done();
+}
 END_TEST
 
 START_TEST(without_a_namespace_nothing_is_asked)
-	{
-		given_lease(true, 10);
-		term_want(term, "");
-		loop_run_turns(&loop, 20);
-		ck_assert_uint_eq(fake_server_requests(server), 0);
-		done();
-	}
+{
+	given_lease(true, 10);
+	term_want(term, "");
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(fake_server_requests(server), 0);
+	done();
+}
 END_TEST
 
 START_TEST(it_closes_with_a_request_in_flight)
-	{
-		given_lease(true, 10);
-		hold = true;
-		term_want(term, "kubevirt");
-		LOOP_UNTIL(&loop, held != NULL);
-		done();
-		ck_assert_uint_eq(raised, 0);
-	}
+{
+	given_lease(true, 10);
+	hold = true;
+	term_want(term, "kubevirt");
+	LOOP_UNTIL(&loop, held != NULL);
+	done();
+	ck_assert_uint_eq(raised, 0);
+}
 END_TEST
 
 int main(void)
