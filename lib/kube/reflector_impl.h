@@ -61,6 +61,7 @@ struct reflector {
 	uint64_t watch_started_ms; /* boot clock; of the last one, 0 before the first */
 	uint32_t watch_life_s;
 	bool heard;
+	bool unproven;          /* no watch has been healthy since the last list */
 	uint32_t short_watches; /* in a row */
 
 	void (*close_cb)(void *data);

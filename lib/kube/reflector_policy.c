@@ -25,28 +25,40 @@ static uint32_t retry_after(const struct kube_answer *answer)
 	return header > body ? header : body;
 }
 
-static struct reflector_verdict after_error_event(const struct kube_status *status)
+/* 410 comes from a server that is well, often just after a restart, and the list makes the view whole again:
+ * no backoff. Unless the list before has led to a 410 too. */
+static enum reflector_pace pace_of_expired(const struct reflector_watch_end *end)
+{
+	return end->unproven ? REFLECTOR_BACKOFF : REFLECTOR_SPREAD;
+}
+
+static struct reflector_verdict after_error_event(const struct reflector_watch_end *end)
 {
 	struct reflector_verdict v = {REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false};
 
-	if (status == NULL)
+	if (end->event == NULL)
 		return v;
-	v.reason = restart_of_status(status);
-	v.retry_after_s = status->retry_after_s;
-	if (v.reason == REFLECTOR_RESTART_THROTTLED)
+	v.reason = restart_of_status(end->event);
+	v.retry_after_s = end->event->retry_after_s;
+	if (v.reason == REFLECTOR_RESTART_EXPIRED)
+		v.pace = pace_of_expired(end);
+	else if (v.reason == REFLECTOR_RESTART_THROTTLED)
 		v.step = REFLECTOR_WATCH;
 	return v;
 }
 
 /* The server did not open the watch. */
-static struct reflector_verdict after_refused_watch(const struct kube_answer *answer)
+static struct reflector_verdict after_refused_watch(const struct reflector_watch_end *end)
 {
+	const struct kube_answer *answer = end->answer;
 	struct reflector_verdict v = {restart_of_status(&answer->failure), REFLECTOR_LIST, REFLECTOR_BACKOFF,
 				      retry_after(answer), false};
 
 	v.absent = answer->status == HTTP_NOT_FOUND;
 	if (v.absent)
 		v.step = REFLECTOR_DISCOVER;
+	else if (v.reason == REFLECTOR_RESTART_EXPIRED)
+		v.pace = pace_of_expired(end);
 	else if (v.reason == REFLECTOR_RESTART_THROTTLED)
 		v.step = REFLECTOR_WATCH;
 	else if (answer->status >= HTTP_INTERNAL && v.retry_after_s > 0)
@@ -82,11 +94,11 @@ struct reflector_verdict reflector_after_watch(const struct reflector_watch_end 
 							    REFLECTOR_BACKOFF, 0, false};
 
 	if (end->error_event)
-		return after_error_event(end->event);
+		return after_error_event(end);
 	if (end->broken)
 		return unreadable;
 	if (end->answer->error == 0 && !is_2xx(end->answer->status))
-		return after_refused_watch(end->answer);
+		return after_refused_watch(end);
 	return after_stream(end);
 }
 

@@ -43,6 +43,7 @@ struct reflector_watch_end {
 	const struct kube_status *event; /* ... with this Status, or NULL: with something else */
 	bool heard;                      /* at least one event or bookmark */
 	bool healthy;                    /* heard, or answered with 2xx and lived for min_watch_ms */
+	bool unproven;                   /* no watch has been healthy since the last list */
 	bool full_life;                  /* lived (nearly) as long as it was asked to */
 	uint32_t short_watches;          /* not healthy ones in a row that just ended, this one included */
 };

@@ -193,6 +193,7 @@ static void list_complete(struct reflector *r)
 		return;
 	memcpy(r->rv, r->list_rv, sizeof(r->rv));
 	r->synced = true;
+	r->unproven = true;
 	reflector_view_listed(&r->view, reflector_version(r), r->listed, r->rv);
 	handler->list_done(r->options.handler_data, r->rv);
 	if (!reflector_is_closing(r))
@@ -275,6 +276,7 @@ static void watch_is_healthy(struct reflector *r)
 {
 	backoff_reset(&r->backoff);
 	r->short_watches = 0;
+	r->unproven = false;
 	reflector_view_watching(&r->view, r->rv);
 }
 
@@ -310,6 +312,7 @@ static void watch_done(struct reflector *r, const struct kube_answer *answer)
 	else
 		r->short_watches++;
 	end.short_watches = r->short_watches;
+	end.unproven = r->unproven;
 	verdict = reflector_after_watch(&end);
 	if (verdict.reason == REFLECTOR_RESTART_EOF && !watch_reader_at_boundary(r->watch_reader))
 		(void)error_set(&why, -EPIPE, "the server ended the watch within an event");

@@ -118,31 +118,42 @@ END_TEST
 
 START_TEST(an_expired_past_leads_to_a_list_in_each_of_its_forms)
 	{
-		struct kube_answer gone = answered(410, "Gone");
-		struct kube_answer expired = answered(410, "Expired");
-		struct kube_answer plain = answered(410, "");
+		struct kube_answer forms[] = {answered(410, "Gone"), answered(410, "Expired"),
+					      answered(410, "")};
 		struct kube_answer ok = answered(200, "");
-		struct reflector_watch_end end = {.answer = &gone};
 
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+		for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+			struct reflector_watch_end opening = {.answer = &forms[i]};
+			struct reflector_watch_end event = {.answer = &ok,
+							    .broken = true,
+							    .error_event = true,
+							    .event = &forms[i].failure,
+							    .healthy = true};
+
+			assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED,
+				       REFLECTOR_LIST, REFLECTOR_SPREAD);
+			assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED,
+				       REFLECTOR_LIST, REFLECTOR_SPREAD);
+			assert_verdict(reflector_after_list(&forms[i], false, true),
+				       REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST, REFLECTOR_BACKOFF);
+			assert_verdict(reflector_after_list(&forms[i], false, false),
+				       REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST, REFLECTOR_NOW);
+		}
+	}
+END_TEST
+
+START_TEST(a_past_that_expires_as_soon_as_it_was_listed_backs_off)
+	{
+		struct kube_answer gone = answered(410, "Gone");
+		struct kube_answer ok = answered(200, "");
+		struct reflector_watch_end opening = {.answer = &gone, .unproven = true};
+		struct reflector_watch_end event = {
+			.answer = &ok, .error_event = true, .event = &gone.failure, .unproven = true};
+
+		assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
 			       REFLECTOR_BACKOFF);
-		end.answer = &expired;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+		assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
 			       REFLECTOR_BACKOFF);
-		end.answer = &plain;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
-		end = (struct reflector_watch_end){.answer = &ok,
-						   .broken = true,
-						   .error_event = true,
-						   .event = &expired.failure,
-						   .healthy = true};
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&gone, false, true), REFLECTOR_RESTART_EXPIRED,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&gone, false, false), REFLECTOR_RESTART_EXPIRED,
-			       REFLECTOR_LIST, REFLECTOR_NOW);
 	}
 END_TEST
 
@@ -292,6 +303,7 @@ int main(void)
 		watches_that_end_at_once_back_off_and_then_list,
 		a_server_that_is_away_is_no_reason_for_a_list,
 		an_expired_past_leads_to_a_list_in_each_of_its_forms,
+		a_past_that_expires_as_soon_as_it_was_listed_backs_off,
 		a_throttled_watch_waits_and_does_not_list,
 		code_429_counts_whatever_the_reason_says,
 		other_refusals_of_a_watch_lead_to_a_list,

@@ -123,6 +123,27 @@ START_TEST(an_expired_past_is_listed_again)
 	}
 END_TEST
 
+START_TEST(a_past_that_expires_is_listed_without_backoff_but_not_in_a_loop)
+	{
+		struct fixture fx;
+
+		setup(&fx);
+		fx.options.backoff_initial_ms = 3600000;
+		fx.options.backoff_max_ms = 3600000;
+		SCRIPT(&fx, WATCH, THEN(END, EVENT("ADDED", "a", "11")),
+		       THEN(STAY, ERROR_EVENT(STATUS(410, "Expired", ""))),
+		       THEN(STAY, ERROR_EVENT(STATUS(410, "Expired", ""))));
+		start(&fx);
+		LOOP_UNTIL(&fx.loop, fx.seen.restarted[REFLECTOR_RESTART_EXPIRED] == 2);
+		assert_seen(
+			&fx.seen,
+			"list done@10 A:a@11 watch-eof watch-expired list back:11>10 done@10 watch-expired");
+		ck_assert_uint_gt(wait_ms(&fx), 3000000);
+		ck_assert_int_eq(fx.reflector->next, REFLECTOR_LIST);
+		teardown(&fx);
+	}
+END_TEST
+
 START_TEST(a_throttled_watch_waits_and_goes_on_without_a_list)
 	{
 		struct fixture fx;
@@ -497,6 +518,7 @@ int main(void)
 		an_event_without_resourceVersion_is_told_and_moves_nothing,
 		an_opaque_resourceVersion_is_handed_back_as_it_was,
 		an_expired_past_is_listed_again,
+		a_past_that_expires_is_listed_without_backoff_but_not_in_a_loop,
 		a_throttled_watch_waits_and_goes_on_without_a_list,
 		retry_after_is_obeyed_when_a_watch_is_opened,
 		retry_after_is_obeyed_in_an_error_event,
