@@ -106,14 +106,54 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 	tests/contract/run.sh $(BUILD) apisim
 	tests/contract/run.sh $(BUILD) kube
 
+# --- tests/sim: the allocator under a virtual clock. Linked with neither libuv nor libcurl, which proves that the core needs
+# neither.
+SIM_BIN := $(BUILD)/tests/sim/sim
+SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c) controller/vmi.c controller/vmi_store.c \
+           $(wildcard lib/json/*.c) $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8)
+
+$(SIM_BIN): $(call objs,$(SIM_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lroaring -lcrypto
+
+.PHONY: sim sim-mutants
+sim: $(SIM_BIN) ## simulate the allocator (SEEDS=1000, FIRST=1)
+	$(SIM_BIN) --first $(or $(FIRST),1) --seeds $(SEEDS)
+sim-mutants: ## show that the simulation finds the deliberate bugs of tests/sim/mutants
+	tests/sim/mutants.sh
+
 # --- tests/demo and tests/e2e. Like the contract cases they are linked with lib/base and nothing else of ours.
 JUDGE_SRC := $(wildcard tests/support/api*.c tests/support/process.c lib/base/*.c) tests/e2e/tally.c tests/e2e/scrape.c
 DEMO_BIN  := $(BUILD)/tests/demo/demo
-DEMO_SRC  := $(wildcard tests/demo/*.c) $(JUDGE_SRC)
+E2E_BIN   := $(patsubst %,$(BUILD)/tests/e2e/%,audit vmis measure)
 
-$(DEMO_BIN): $(call objs,$(DEMO_SRC))
+$(DEMO_BIN): $(call objs,$(wildcard tests/demo/*.c) $(JUDGE_SRC))
+$(E2E_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(JUDGE_SRC))
+$(DEMO_BIN) $(E2E_BIN):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: e2e-build
+e2e-build: $(E2E_BIN)
+
+# --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
+FUZZ_SECONDS ?= 60
+
+$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/obj/tests/fuzz/replay.o $(LIBVSOCK)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: fuzz
+fuzz: ## search for new findings, FUZZ_SECONDS=60 per target; new inputs land in build/fuzz
+	@$(DEPS) build lint
+	$(Q)for source in $(FUZZ_SRC); do \
+	  name=$$(basename $$source .c); corpus=$(BUILD)/fuzz/$${name#fuzz_}; mkdir -p $$corpus; \
+	  clang-16 $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu17 -O1 -g -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
+	    -o $(BUILD)/fuzz/$$name $$source $(filter-out lib/http/%,$(LIB_SRC)) $(LIBS) && \
+	  $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) $$corpus tests/fuzz/corpus/$${name#fuzz_} || exit; \
+	done
 
 # --- what people call. Each installs what it needs first and then calls make again, because the libraries' flags above are
 # read when make starts.
@@ -135,7 +175,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build $(CONTRACT_BIN) $(BUILD)/tests/sim/sim $(BUILD)/tests/e2e/audit
+test-build: all unit-build demo-build $(CONTRACT_BIN) $(SIM_BIN) e2e-build $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
@@ -143,6 +183,7 @@ check: ## the fast part of the tests: units, simulation, contract against apisim
 	@$(AGAIN) test-build
 	@$(RUN_SUITES) \
 	  unit='tests/tools/unit.sh' \
+	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds 200' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim'
@@ -154,7 +195,9 @@ test: ## every test that can run here, the real kube-apiserver included
 	@$(AGAIN) test-build
 	@$(RUN_SUITES) \
 	  unit='tests/tools/unit.sh' \
+	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds $(SEEDS)' \
+	  sim-mutants='tests/sim/mutants.sh' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
 	  contract-kube-own='VSOCK_CRDS=own tests/contract/run.sh $(BUILD) kube' \
 	  contract-kube-genuine='tests/contract/run.sh $(BUILD) kube' \
