@@ -19,331 +19,327 @@ static unsigned long long version_of(const json_t *object)
 }
 
 START_TEST(a_watch_from_a_list_sees_every_later_change_in_order)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const json_t *added, *modified, *deleted;
-		const char *uid;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const json_t *added, *modified, *deleted;
+	const char *uid;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "before", NULL);
-		watch = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=60");
-		talk_given_vmi(&t, "a", NULL);
-		uid = talk_text(&t, "metadata.uid");
-		talk_merge_patch(&t, talk_vmi(&t, "a"), "{'status':{'phase':'Pending'}}");
-		talk_given_vmi(&t, "b", NULL);
-		talk_delete(&t, talk_vmi(&t, "a"));
-		added = talk_expect_event(&t, watch, "ADDED", "a");
-		modified = talk_expect_event(&t, watch, "MODIFIED", "a");
-		ck_assert_uint_lt(version_of(added), version_of(modified));
-		ck_assert_str_eq(api_text(modified, "status.phase"), "Pending");
-		talk_expect_event(&t, watch, "ADDED", "b");
-		deleted = talk_expect_event(&t, watch, "DELETED", "a");
-		ck_assert_str_eq(api_text(deleted, "metadata.uid"), uid);
-		ck_assert_str_eq(api_text(deleted, "kind"), "VirtualMachineInstance");
-		ck_assert_str_eq(api_text(deleted, "apiVersion"), "kubevirt.io/v1");
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "before", NULL);
+	watch = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=60");
+	talk_given_vmi(&t, "a", NULL);
+	uid = talk_text(&t, "metadata.uid");
+	talk_merge_patch(&t, talk_vmi(&t, "a"), "{'status':{'phase':'Pending'}}");
+	talk_given_vmi(&t, "b", NULL);
+	talk_delete(&t, talk_vmi(&t, "a"));
+	added = talk_expect_event(&t, watch, "ADDED", "a");
+	modified = talk_expect_event(&t, watch, "MODIFIED", "a");
+	ck_assert_uint_lt(version_of(added), version_of(modified));
+	ck_assert_str_eq(api_text(modified, "status.phase"), "Pending");
+	talk_expect_event(&t, watch, "ADDED", "b");
+	deleted = talk_expect_event(&t, watch, "DELETED", "a");
+	ck_assert_str_eq(api_text(deleted, "metadata.uid"), uid);
+	ck_assert_str_eq(api_text(deleted, "kind"), "VirtualMachineInstance");
+	ck_assert_str_eq(api_text(deleted, "apiVersion"), "kubevirt.io/v1");
+}
 END_TEST
 
 START_TEST(deleted_carries_the_last_state_and_the_version_of_the_deletion)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const json_t *last;
-		const json_t *deleted;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const json_t *last;
+	const json_t *deleted;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", "{'phase':'Running','VSOCKCID':77}");
-		last = talk_keep(&t);
-		watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
-		talk_delete(&t, talk_vmi(&t, "a"));
-		deleted = talk_expect_event(&t, watch, "DELETED", "a");
-		ck_assert(json_equal(json_object_get(deleted, "status"), json_object_get(last, "status")));
-		ck_assert_uint_gt(version_of(deleted), version_of(last));
-		ck_assert_uint_le(version_of(deleted), talk_number(talk_list_version(&t)));
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", "{'phase':'Running','VSOCKCID':77}");
+	last = talk_keep(&t);
+	watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
+	talk_delete(&t, talk_vmi(&t, "a"));
+	deleted = talk_expect_event(&t, watch, "DELETED", "a");
+	ck_assert(json_equal(json_object_get(deleted, "status"), json_object_get(last, "status")));
+	ck_assert_uint_gt(version_of(deleted), version_of(last));
+	ck_assert_uint_le(version_of(deleted), talk_number(talk_list_version(&t)));
+}
 END_TEST
 
 START_TEST(a_watch_from_an_old_version_replays_what_came_after)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const char *version;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const char *version;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", NULL);
-		version = talk_text(&t, "metadata.resourceVersion");
-		talk_given_vmi(&t, "b", NULL);
-		talk_delete(&t, talk_vmi(&t, "a"));
-		talk_given_vmi(&t, "a", NULL);
-		watch = watch_vmis(&t, version, "timeoutSeconds=60");
-		talk_expect_event(&t, watch, "ADDED", "b");
-		talk_expect_event(&t, watch, "DELETED", "a");
-		talk_expect_event(&t, watch, "ADDED", "a");
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", NULL);
+	version = talk_text(&t, "metadata.resourceVersion");
+	talk_given_vmi(&t, "b", NULL);
+	talk_delete(&t, talk_vmi(&t, "a"));
+	talk_given_vmi(&t, "a", NULL);
+	watch = watch_vmis(&t, version, "timeoutSeconds=60");
+	talk_expect_event(&t, watch, "ADDED", "b");
+	talk_expect_event(&t, watch, "DELETED", "a");
+	talk_expect_event(&t, watch, "ADDED", "a");
+}
 END_TEST
 
 START_TEST(a_change_that_changes_nothing_makes_no_event)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", "{'VSOCKCID':5}");
-		watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
-		talk_merge_patch(&t, talk_vmi(&t, "a"), "{'status':{'VSOCKCID':5}}");
-		EXPECT(&t, 200);
-		talk_json_patch(&t, talk_vmi(&t, "a"),
-				"[{'op':'test','path':'/status/VSOCKCID','value':6},"
-				"{'op':'add','path':'/status/phase','value':'x'}]");
-		EXPECT(&t, 422);
-		talk_given_vmi(&t, "b", NULL);
-		talk_expect_event(&t, watch, "ADDED", "b");
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", "{'VSOCKCID':5}");
+	watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
+	talk_merge_patch(&t, talk_vmi(&t, "a"), "{'status':{'VSOCKCID':5}}");
+	EXPECT(&t, 200);
+	talk_json_patch(&t, talk_vmi(&t, "a"),
+			"[{'op':'test','path':'/status/VSOCKCID','value':6},"
+			"{'op':'add','path':'/status/phase','value':'x'}]");
+	EXPECT(&t, 422);
+	talk_given_vmi(&t, "b", NULL);
+	talk_expect_event(&t, watch, "ADDED", "b");
+}
 END_TEST
 
 START_TEST(an_object_made_again_between_two_looks_is_two_events)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const char *old_uid;
-		const char *new_uid;
-		const json_t *event;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const char *old_uid;
+	const char *new_uid;
+	const json_t *event;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", NULL);
-		old_uid = talk_text(&t, "metadata.uid");
-		watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
-		talk_delete(&t, talk_vmi(&t, "a"));
-		talk_given_vmi(&t, "a", NULL);
-		new_uid = talk_text(&t, "metadata.uid");
-		event = talk_expect_event(&t, watch, "DELETED", "a");
-		ck_assert_str_eq(api_text(event, "metadata.uid"), old_uid);
-		event = talk_expect_event(&t, watch, "ADDED", "a");
-		ck_assert_str_eq(api_text(event, "metadata.uid"), new_uid);
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", NULL);
+	old_uid = talk_text(&t, "metadata.uid");
+	watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
+	talk_delete(&t, talk_vmi(&t, "a"));
+	talk_given_vmi(&t, "a", NULL);
+	new_uid = talk_text(&t, "metadata.uid");
+	event = talk_expect_event(&t, watch, "DELETED", "a");
+	ck_assert_str_eq(api_text(event, "metadata.uid"), old_uid);
+	event = talk_expect_event(&t, watch, "ADDED", "a");
+	ck_assert_str_eq(api_text(event, "metadata.uid"), new_uid);
+}
 END_TEST
 
 START_TEST(with_a_finalizer_the_deletion_is_first_a_change)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const json_t *event;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const json_t *event;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", NULL);
-		talk_merge_patch(&t, talk_vmi(&t, "a"), "{'metadata':{'finalizers':['example.com/hold']}}");
-		watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
-		talk_delete(&t, talk_vmi(&t, "a"));
-		talk_merge_patch(&t, talk_vmi(&t, "a"), "{'metadata':{'finalizers':null}}");
-		event = talk_expect_event(&t, watch, "MODIFIED", "a");
-		ck_assert_str_ne(api_text(event, "metadata.deletionTimestamp"), "");
-		event = talk_expect_event(&t, watch, "DELETED", "a");
-		ck_assert_str_ne(api_text(event, "metadata.deletionTimestamp"), "");
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", NULL);
+	talk_merge_patch(&t, talk_vmi(&t, "a"), "{'metadata':{'finalizers':['example.com/hold']}}");
+	watch = watch_vmis(&t, talk_text(&t, "metadata.resourceVersion"), "timeoutSeconds=60");
+	talk_delete(&t, talk_vmi(&t, "a"));
+	talk_merge_patch(&t, talk_vmi(&t, "a"), "{'metadata':{'finalizers':null}}");
+	event = talk_expect_event(&t, watch, "MODIFIED", "a");
+	ck_assert_str_ne(api_text(event, "metadata.deletionTimestamp"), "");
+	event = talk_expect_event(&t, watch, "DELETED", "a");
+	ck_assert_str_ne(api_text(event, "metadata.deletionTimestamp"), "");
+}
 END_TEST
 
 START_TEST(a_watch_sees_its_namespace_or_all)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *one = NULL;
-		AUTO_WATCH struct api_watch *all = NULL;
-		const char *version;
-		const char *body;
-		const json_t *event;
-		const char *other;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *one = NULL;
+	AUTO_WATCH struct api_watch *all = NULL;
+	const char *version;
+	const char *body;
+	const json_t *event;
+	const char *other;
 
-		talk_open(&t);
-		other = talk_namespace(&t);
-		version = talk_list_version(&t);
-		one = watch_vmis(&t, version, "timeoutSeconds=60");
-		all = talk_watch(&t, talk_format(&t,
-						 TALK_KUBEVIRT "/virtualmachineinstances?watch=1"
-							       "&resourceVersion=%s&timeoutSeconds=60",
-						 version));
-		body = talk_vmi_text(&t, "elsewhere", NULL);
-		talk_post(&t, talk_format(&t, TALK_KUBEVIRT "/namespaces/%s/virtualmachineinstances", other),
-			  body);
-		EXPECT(&t, 201);
-		talk_given_vmi(&t, "here", NULL);
-		talk_expect_event(&t, one, "ADDED", "here");
-		event = talk_expect_event(&t, all, "ADDED", "elsewhere");
-		ck_assert_str_eq(api_text(event, "metadata.namespace"), other);
-		event = talk_expect_event(&t, all, "ADDED", "here");
-		ck_assert_str_eq(api_text(event, "metadata.namespace"), t.ns);
-	}
+	talk_open(&t);
+	other = talk_namespace(&t);
+	version = talk_list_version(&t);
+	one = watch_vmis(&t, version, "timeoutSeconds=60");
+	all = talk_watch(&t, talk_format(&t,
+					 TALK_KUBEVIRT "/virtualmachineinstances?watch=1"
+						       "&resourceVersion=%s&timeoutSeconds=60",
+					 version));
+	body = talk_vmi_text(&t, "elsewhere", NULL);
+	talk_post(&t, talk_format(&t, TALK_KUBEVIRT "/namespaces/%s/virtualmachineinstances", other), body);
+	EXPECT(&t, 201);
+	talk_given_vmi(&t, "here", NULL);
+	talk_expect_event(&t, one, "ADDED", "here");
+	event = talk_expect_event(&t, all, "ADDED", "elsewhere");
+	ck_assert_str_eq(api_text(event, "metadata.namespace"), other);
+	event = talk_expect_event(&t, all, "ADDED", "here");
+	ck_assert_str_eq(api_text(event, "metadata.namespace"), t.ns);
+}
 END_TEST
 
 START_TEST(a_field_selector_on_the_name_watches_one)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
 
-		talk_open(&t);
-		watch = watch_vmis(&t, talk_list_version(&t),
-				   "timeoutSeconds=60&fieldSelector=metadata.name%3Db");
-		talk_given_vmi(&t, "a", NULL);
-		talk_given_vmi(&t, "b", NULL);
-		talk_delete(&t, talk_vmi(&t, "a"));
-		talk_delete(&t, talk_vmi(&t, "b"));
-		talk_expect_event(&t, watch, "ADDED", "b");
-		talk_expect_event(&t, watch, "DELETED", "b");
-	}
+	talk_open(&t);
+	watch = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=60&fieldSelector=metadata.name%3Db");
+	talk_given_vmi(&t, "a", NULL);
+	talk_given_vmi(&t, "b", NULL);
+	talk_delete(&t, talk_vmi(&t, "a"));
+	talk_delete(&t, talk_vmi(&t, "b"));
+	talk_expect_event(&t, watch, "ADDED", "b");
+	talk_expect_event(&t, watch, "DELETED", "b");
+}
 END_TEST
 
 START_TEST(bookmarks_come_before_the_deadline_to_those_who_ask)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *asked = NULL;
-		AUTO_WATCH struct api_watch *silent = NULL;
-		const json_t *event;
-		const json_t *object;
-		const char *version;
-		unsigned long long made;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *asked = NULL;
+	AUTO_WATCH struct api_watch *silent = NULL;
+	const json_t *event;
+	const json_t *object;
+	const char *version;
+	unsigned long long made;
 
-		talk_open(&t);
-		version = talk_list_version(&t);
-		asked = watch_vmis(&t, version, "timeoutSeconds=4&allowWatchBookmarks=true");
-		silent = watch_vmis(&t, version, "timeoutSeconds=4");
-		talk_given_vmi(&t, "a", NULL);
-		made = talk_number(talk_text(&t, "metadata.resourceVersion"));
-		talk_expect_event(&t, asked, "ADDED", "a");
-		event = talk_event(&t, asked);
-		ck_assert_str_eq(api_text(event, "type"), "BOOKMARK");
-		object = json_object_get(event, "object");
-		ck_assert_str_eq(api_text(object, "kind"), "VirtualMachineInstance");
-		ck_assert_str_eq(api_text(object, "apiVersion"), "kubevirt.io/v1");
-		ck_assert_uint_ge(version_of(object), made);
-		ck_assert_str_eq(api_text(object, "metadata.name"), "");
-		talk_expect_end(&t, asked);
-		talk_expect_event(&t, silent, "ADDED", "a");
-		ck_assert_int_eq(api_watch_next(silent, TALK_DEADLINE_MS, &(json_t *){NULL}, NULL), -ENODATA);
-	}
+	talk_open(&t);
+	version = talk_list_version(&t);
+	asked = watch_vmis(&t, version, "timeoutSeconds=4&allowWatchBookmarks=true");
+	silent = watch_vmis(&t, version, "timeoutSeconds=4");
+	talk_given_vmi(&t, "a", NULL);
+	made = talk_number(talk_text(&t, "metadata.resourceVersion"));
+	talk_expect_event(&t, asked, "ADDED", "a");
+	event = talk_event(&t, asked);
+	ck_assert_str_eq(api_text(event, "type"), "BOOKMARK");
+	object = json_object_get(event, "object");
+	ck_assert_str_eq(api_text(object, "kind"), "VirtualMachineInstance");
+	ck_assert_str_eq(api_text(object, "apiVersion"), "kubevirt.io/v1");
+	ck_assert_uint_ge(version_of(object), made);
+	ck_assert_str_eq(api_text(object, "metadata.name"), "");
+	talk_expect_end(&t, asked);
+	talk_expect_event(&t, silent, "ADDED", "a");
+	ck_assert_int_eq(api_watch_next(silent, TALK_DEADLINE_MS, &(json_t *){NULL}, NULL), -ENODATA);
+}
 END_TEST
 
 START_TEST(a_watch_goes_on_from_a_bookmark)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *first = NULL;
-		AUTO_WATCH struct api_watch *second = NULL;
-		const json_t *event;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *first = NULL;
+	AUTO_WATCH struct api_watch *second = NULL;
+	const json_t *event;
 
-		talk_open(&t);
-		first = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=4&allowWatchBookmarks=true");
-		talk_given_vmi(&t, "a", NULL);
-		talk_expect_event(&t, first, "ADDED", "a");
-		event = talk_event(&t, first);
-		ck_assert_str_eq(api_text(event, "type"), "BOOKMARK");
-		second = watch_vmis(&t, api_text(event, "object.metadata.resourceVersion"),
-				    "timeoutSeconds=60");
-		talk_given_vmi(&t, "b", NULL);
-		talk_expect_event(&t, second, "ADDED", "b");
-	}
+	talk_open(&t);
+	first = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=4&allowWatchBookmarks=true");
+	talk_given_vmi(&t, "a", NULL);
+	talk_expect_event(&t, first, "ADDED", "a");
+	event = talk_event(&t, first);
+	ck_assert_str_eq(api_text(event, "type"), "BOOKMARK");
+	second = watch_vmis(&t, api_text(event, "object.metadata.resourceVersion"), "timeoutSeconds=60");
+	talk_given_vmi(&t, "b", NULL);
+	talk_expect_event(&t, second, "ADDED", "b");
+}
 END_TEST
 
 START_TEST(a_watch_ends_in_order_after_timeout_seconds)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
 
-		talk_open(&t);
-		watch = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=1");
-		talk_expect_end(&t, watch);
-	}
+	talk_open(&t);
+	watch = watch_vmis(&t, talk_list_version(&t), "timeoutSeconds=1");
+	talk_expect_end(&t, watch);
+}
 END_TEST
 
 START_TEST(a_version_the_server_has_forgotten_is_a_410_inside_the_stream)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		const json_t *event;
-		const json_t *status;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	const json_t *event;
+	const json_t *status;
 
-		talk_open(&t);
-		watch = watch_vmis(&t, "1", "timeoutSeconds=60");
-		event = talk_event(&t, watch);
-		ck_assert_str_eq(api_text(event, "type"), "ERROR");
-		status = json_object_get(event, "object");
-		ck_assert_str_eq(api_text(status, "kind"), "Status");
-		ck_assert_str_eq(api_text(status, "apiVersion"), "v1");
-		ck_assert_str_eq(api_text(status, "status"), "Failure");
-		ck_assert_str_eq(api_text(status, "reason"), "Expired");
-		ck_assert_int_eq(json_integer_value(json_object_get(status, "code")), 410);
-		talk_expect_end(&t, watch);
-	}
+	talk_open(&t);
+	watch = watch_vmis(&t, "1", "timeoutSeconds=60");
+	event = talk_event(&t, watch);
+	ck_assert_str_eq(api_text(event, "type"), "ERROR");
+	status = json_object_get(event, "object");
+	ck_assert_str_eq(api_text(status, "kind"), "Status");
+	ck_assert_str_eq(api_text(status, "apiVersion"), "v1");
+	ck_assert_str_eq(api_text(status, "status"), "Failure");
+	ck_assert_str_eq(api_text(status, "reason"), "Expired");
+	ck_assert_int_eq(json_integer_value(json_object_get(status, "code")), 410);
+	talk_expect_end(&t, watch);
+}
 END_TEST
 
 START_TEST(a_watch_from_the_future_is_silent)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
-		unsigned long long now;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+	unsigned long long now;
 
-		talk_open(&t);
-		now = talk_number(talk_list_version(&t));
-		watch = watch_vmis(&t, talk_format(&t, "%llu", now + FUTURE), "timeoutSeconds=2");
-		talk_given_vmi(&t, "a", NULL);
-		talk_expect_end(&t, watch);
-	}
+	talk_open(&t);
+	now = talk_number(talk_list_version(&t));
+	watch = watch_vmis(&t, talk_format(&t, "%llu", now + FUTURE), "timeoutSeconds=2");
+	talk_given_vmi(&t, "a", NULL);
+	talk_expect_end(&t, watch);
+}
 END_TEST
 
 START_TEST(a_watch_without_a_version_begins_with_what_is_there)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *watch = NULL;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
 
-		talk_open(&t);
-		talk_given_vmi(&t, "a", NULL);
-		watch = talk_watch(&t, talk_format(&t, "%s?watch=1&timeoutSeconds=60", talk_vmis(&t)));
-		talk_expect_event(&t, watch, "ADDED", "a");
-		talk_given_vmi(&t, "b", NULL);
-		talk_expect_event(&t, watch, "ADDED", "b");
-	}
+	talk_open(&t);
+	talk_given_vmi(&t, "a", NULL);
+	watch = talk_watch(&t, talk_format(&t, "%s?watch=1&timeoutSeconds=60", talk_vmis(&t)));
+	talk_expect_event(&t, watch, "ADDED", "a");
+	talk_given_vmi(&t, "b", NULL);
+	talk_expect_event(&t, watch, "ADDED", "b");
+}
 END_TEST
 
 START_TEST(senseless_watches_are_refused_by_http_code)
-	{
-		static const struct {
-			const char *query;
-			int code;
-		} rows[] = {
-			{"resourceVersion=abc", 500},
-			{"resourceVersion=1&resourceVersionMatch=Exact", 422},
-			{"resourceVersion=1&fieldSelector=status.phase%3DRunning", 400},
-		};
-		AUTO_TALK struct talk t;
+{
+	static const struct {
+		const char *query;
+		int code;
+	} rows[] = {
+		{"resourceVersion=abc", 500},
+		{"resourceVersion=1&resourceVersionMatch=Exact", 422},
+		{"resourceVersion=1&fieldSelector=status.phase%3DRunning", 400},
+	};
+	AUTO_TALK struct talk t;
 
-		talk_open(&t);
-		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			talk_get(&t, talk_format(&t, "%s?watch=1&timeoutSeconds=2&%s", talk_vmis(&t),
-						 rows[i].query));
-			MISS_UNLESS(&t, t.answer.status == rows[i].code, "%s", talk_last(&t));
-			MISS_UNLESS(&t, strcmp(talk_text(&t, "kind"), "Status") == 0, "%s", talk_last(&t));
-		}
-		EXPECT_NO_MISSES(&t);
+	talk_open(&t);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		talk_get(&t, talk_format(&t, "%s?watch=1&timeoutSeconds=2&%s", talk_vmis(&t), rows[i].query));
+		MISS_UNLESS(&t, t.answer.status == rows[i].code, "%s", talk_last(&t));
+		MISS_UNLESS(&t, strcmp(talk_text(&t, "kind"), "Status") == 0, "%s", talk_last(&t));
 	}
+	EXPECT_NO_MISSES(&t);
+}
 END_TEST
 
 START_TEST(two_watches_see_the_same_events)
-	{
-		AUTO_TALK struct talk t;
-		AUTO_WATCH struct api_watch *first = NULL;
-		AUTO_WATCH struct api_watch *second = NULL;
-		const char *version;
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *first = NULL;
+	AUTO_WATCH struct api_watch *second = NULL;
+	const char *version;
 
-		talk_open(&t);
-		version = talk_list_version(&t);
-		first = watch_vmis(&t, version, "timeoutSeconds=60");
-		second = watch_vmis(&t, version, "timeoutSeconds=60");
-		for (int i = 0; i < 30; i++)
-			talk_given_vmi(&t, talk_format(&t, "vmi-%d", i), NULL);
-		for (int i = 0; i < 30; i++) {
-			const char *name = talk_format(&t, "vmi-%d", i);
-			const json_t *event = talk_expect_event(&t, first, "ADDED", name);
+	talk_open(&t);
+	version = talk_list_version(&t);
+	first = watch_vmis(&t, version, "timeoutSeconds=60");
+	second = watch_vmis(&t, version, "timeoutSeconds=60");
+	for (int i = 0; i < 30; i++)
+		talk_given_vmi(&t, talk_format(&t, "vmi-%d", i), NULL);
+	for (int i = 0; i < 30; i++) {
+		const char *name = talk_format(&t, "vmi-%d", i);
+		const json_t *event = talk_expect_event(&t, first, "ADDED", name);
 
-			ck_assert(json_equal(event, talk_expect_event(&t, second, "ADDED", name)));
-		}
+		ck_assert(json_equal(event, talk_expect_event(&t, second, "ADDED", name)));
 	}
+}
 END_TEST
 
 void watches_cases(struct cases *c)
