@@ -38,7 +38,8 @@ struct assignment {
 	struct slot *slot;      /* while ASSIGNING or READING */
 	struct backoff backoff;
 	uint64_t since_ms;                 /* first seen waiting */
-	unsigned __int128 refused_version; /* a test failed on a write based on this version; 0: none did */
+	unsigned __int128 written_version; /* the look that the last write was based on */
+	unsigned __int128 refused_version; /* a test failed on a write based on this look; 0: none did */
 	uint8_t state;                     /* enum work_state */
 	uint8_t resume;                    /* state after BLOCKED */
 	uint8_t urgency;                   /* enum urgency, of the queue that it is in */

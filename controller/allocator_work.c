@@ -270,6 +270,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 		return false;
 	}
 	h->asked = true;
+	w->written_version = r->version;
 	work_move(a, w, WORK_ASSIGNING);
 	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);
 	return true;
@@ -379,7 +380,7 @@ static void answered(struct allocator *a, struct assignment *w, const struct slo
 		break;
 	case ANSWER_TEST_FAILED:
 		notify_about(a, r, NOTICE_OVERTAKEN, slot->cid, answer->text);
-		w->refused_version = r->version;
+		w->refused_version = w->written_version;
 		w->overtaken++;
 		work_move(a, w, WORK_DOUBTING);
 		break;

@@ -218,6 +218,24 @@ START_TEST(a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin)
 }
 END_TEST
 
+START_TEST(a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal)
+	{
+		struct vmi v;
+
+		given_leader();
+		see(vmi_with("a", VMI_PHASE_PENDING), 0);
+		expect_patch("a", 0);
+		v = vmi_with("a", VMI_PHASE_SCHEDULING);
+		see(v, 1);
+		answer(ANSWER_TEST_FAILED, NULL, 2);
+		expect_read("a", 2);
+		answer(ANSWER_OBJECT, &v, 3);
+		ck_assert_uint_eq(told[NOTICE_REFUSED], 0);
+		expect_patch("a", 3);
+		done();
+	}
+END_TEST
+
 START_TEST(a_vmi_that_started_meanwhile_is_left_alone)
 {
 	struct vmi v;
@@ -309,6 +327,7 @@ int main(void)
 		an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours,
 		a_failed_test_is_read_and_tried_again_at_once,
 		a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin,
+		a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal,
 		a_vmi_that_started_meanwhile_is_left_alone,
 		a_throttling_server_is_left_alone_as_long_as_it_asked,
 		an_exhausted_range_is_told_and_tried_again_later,
