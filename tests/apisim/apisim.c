@@ -18,6 +18,7 @@ void apisim_options_init(struct apisim_options *o)
 		.watch_lag = 10000,
 		.bookmark_ms = 60000,
 		.rv_wait_ms = 3000,
+		.compact_ms = 300000,
 		.seed = 1,
 	};
 }
@@ -67,6 +68,13 @@ void apisim_touch(struct apisim *s)
 		s->store.collections[i].dirty = false;
 }
 
+static void on_compact(uv_timer_t *timer)
+{
+	struct apisim *s = timer->data;
+
+	store_tick(&s->store);
+}
+
 int apisim_init(struct apisim *s, uv_loop_t *loop, const struct apisim_options *o, struct error *err)
 {
 	static const char *const namespaces[] = {"default", "kube-node-lease", "kube-public", "kube-system",
@@ -92,7 +100,10 @@ int apisim_init(struct apisim *s, uv_loop_t *loop, const struct apisim_options *
 	(void)uv_prepare_init(loop, &s->pump);
 	s->pump.data = s;
 	(void)uv_prepare_start(&s->pump, on_pump);
-	s->open = 2; /* the pump and the HTTP server */
+	(void)uv_timer_init(loop, &s->compactor);
+	s->compactor.data = s;
+	(void)uv_timer_start(&s->compactor, on_compact, o->compact_ms, o->compact_ms);
+	s->open = 3; /* the pump, the compactor and the HTTP server */
 	return 0;
 }
 
@@ -112,7 +123,7 @@ static void part_closed(struct apisim *s)
 	s->on_closed(s);
 }
 
-static void on_pump_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	part_closed(handle->data);
 }
@@ -125,6 +136,7 @@ static void on_http_closed(struct http_server *http)
 void apisim_close(struct apisim *s, void (*cb)(struct apisim *s))
 {
 	s->on_closed = cb;
-	uv_close((uv_handle_t *)&s->pump, on_pump_closed);
+	uv_close((uv_handle_t *)&s->pump, on_handle_closed);
+	uv_close((uv_handle_t *)&s->compactor, on_handle_closed);
 	http_server_close(&s->http, on_http_closed);
 }

@@ -26,7 +26,8 @@ struct apisim_options {
 	size_t watch_lag;     /* events that a watch may be behind before it is cut off */
 	uint32_t bookmark_ms; /* between bookmarks */
 	uint32_t rv_wait_ms;  /* how long a list waits for a revision from the future */
-	uint64_t seed;        /* of everything random but uids */
+	uint32_t compact_ms;  /* interval of the compaction that lets old lists expire */
+	uint64_t seed;        /* of everything random: names, uids, faults */
 };
 
 struct apisim {
@@ -40,6 +41,7 @@ struct apisim {
 	struct rng rng;
 	struct list watches;
 	uv_prepare_t pump; /* tells watches what the last round of requests changed */
+	uv_timer_t compactor;
 	void (*on_closed)(struct apisim *s);
 	unsigned open;
 };

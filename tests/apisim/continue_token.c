@@ -55,14 +55,14 @@ static size_t decode(struct buf *out, const char *text)
 	return i % 4 == 1 ? i : 0;
 }
 
-void continue_token_write(struct buf *out, int64_t rv, const char *start)
+void continue_token_write(struct buf *out, int64_t rv, const char *start, bool after)
 {
 	struct buf json;
 
 	must_buf(&json);
 	must_printf(&json, "{\"v\":\"meta.k8s.io/v1\",\"rv\":%lld,\"start\":\"", (long long)rv);
 	must_json(&json, start, strlen(start));
-	must_text(&json, "\\u0000\"}");
+	must_text(&json, after ? "\\u0000\"}" : "\"}");
 	encode(out, (const unsigned char *)json.data, json.len);
 	buf_free(&json);
 }

@@ -11,8 +11,8 @@
 
 #include "base/buf.h"
 
-/** @start: relative to the listed range, beginning with a slash, e.g. "/ns/name"; a NUL is put behind it. */
-void continue_token_write(struct buf *out, int64_t rv, const char *start);
+/** @start: relative to the listed range, e.g. "/ns/name". @after: the page begins behind it, not at it. */
+void continue_token_write(struct buf *out, int64_t rv, const char *start, bool after);
 
 /** What a token says. */
 struct continue_token {

@@ -127,6 +127,10 @@ void handle_discovery(struct exchange *x)
 		response_text(&x->response, 200, "ok");
 		return;
 	case ROUTE_VERSION:
+		if (strcmp(x->request->method, "GET") != 0) {
+			status_no_method(&x->response);
+			return;
+		}
 		must_text(
 			out,
 			"{\"major\":\"1\",\"minor\":\"36\",\"gitVersion\":\"v1.36.3+apisim\",\"gitCommit\":"

@@ -225,27 +225,64 @@ static bool patched_kind(struct draft *d)
 	return false;
 }
 
+/* Does not decode: 400 for a body, 422 for what a patch has made. */
+static void refuse_decode(struct draft *d, const char *complaint)
+{
+	if (d->patched)
+		refuse_patched(d, complaint);
+	else
+		status_bad_request(&d->x->response, "%s in version \"%s\" cannot be handled as a %s: %s",
+				   d->resource->kind, d->resource->versions[d->x->route.version],
+				   d->resource->kind, complaint);
+}
+
+/* fieldValidation: Strict refuses unknown members, Warn (the default) tells of them. */
+static bool report_unknown(struct draft *d, const struct buf *unknown)
+{
+	const char *mode = query_text(&d->x->request->query, "fieldValidation");
+	bool strict = strcmp(mode, "Strict") == 0;
+	struct buf complaint;
+	bool ok = true;
+
+	if (unknown->len == 0 || strcmp(mode, "Ignore") == 0)
+		return true;
+	must_buf(&complaint);
+	for (const char *path = unknown->data; *path != '\0';) {
+		size_t len = strcspn(path, "\n");
+
+		if (strict)
+			must_printf(&complaint, "%sunknown field \"%.*s\"",
+				    complaint.len > 0 ? ", " : "strict decoding error: ", (int)len, path);
+		else
+			response_warn(&d->x->response, "unknown field \"%.*s\"", (int)len, path);
+		path += len + 1;
+	}
+	if (strict) {
+		refuse_decode(d, complaint.data);
+		ok = false;
+	}
+	buf_free(&complaint);
+	return ok;
+}
+
 bool draft_decode(struct draft *d)
 {
-	struct buf complaint;
+	struct buf text;
 	bool ok;
 
 	if (d->patched && !patched_kind(d))
 		return false;
-	must_buf(&complaint);
-	ok = metadata_decode(&d->tree, d->resource, d->root, &complaint);
-	if (!ok && d->patched)
-		refuse_patched(d, buf_str(&complaint));
-	else if (!ok)
-		status_bad_request(&d->x->response, "%s in version \"%s\" cannot be handled as a %s: %s",
-				   d->resource->kind, d->resource->versions[d->x->route.version],
-				   d->resource->kind, buf_str(&complaint));
-	buf_free(&complaint);
-	if (!ok)
-		return false;
-	metadata_prune(d->resource, d->root);
-	d->meta = metadata_of(&d->tree, d->root);
-	return true;
+	must_buf(&text);
+	ok = metadata_decode(&d->tree, d->resource, d->root, &text);
+	if (ok) {
+		metadata_prune(d->resource, d->root, &text);
+		ok = report_unknown(d, &text);
+	} else {
+		refuse_decode(d, buf_str(&text));
+	}
+	buf_free(&text);
+	d->meta = ok ? metadata_of(&d->tree, d->root) : NULL;
+	return ok;
 }
 
 bool draft_check_namespace(struct draft *d)

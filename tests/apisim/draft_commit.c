@@ -236,7 +236,7 @@ static void keep_system_fields(struct draft *d)
 		take_over(d, d->root, d->old_root, "status");
 	if (d->resource->id == RESOURCE_NAMESPACE)
 		take_over(d, d->root, d->old_root, "spec");
-	if (d->resource->id == RESOURCE_EVENT)
+	if (d->resource->id == RESOURCE_EVENT || d->resource->id == RESOURCE_LEASE)
 		kind_rules_prepare(&d->tree, d->resource, d->root, d->meta);
 }
 
@@ -290,7 +290,7 @@ static void finish_deletion(struct draft *d)
 {
 	struct store *s = &d->x->sim->store;
 	uint64_t rv = store_next_revision(s);
-	struct object *o = draft_object(d, d->dry_run ? d->old->rv : rv, d->old->name);
+	struct object *o = draft_object(d, d->old->rv, d->old->name); /* the answer shows the old revision */
 
 	draft_answer(d, 200, o);
 	if (!d->dry_run) {

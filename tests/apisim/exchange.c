@@ -115,6 +115,29 @@ static bool authorized(const struct exchange *x)
 	return strncmp(given, "Bearer ", 7) == 0 && strcmp(given + 7, x->sim->token) == 0;
 }
 
+/* We speak JSON only. */
+static bool acceptable(struct exchange *x)
+{
+	static const char *const known[] = {"application/json", "*/*", "application/*"};
+	struct status_details d = {.name = NULL};
+	const char *accept = x->request->accept;
+
+	if (accept[0] == '\0')
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strstr(accept, known[i]) != NULL)
+			return true;
+	if (x->route.resource->custom)
+		status_answer(
+			&x->response, 406, "NotAcceptable",
+			"only the following media types are accepted: application/json, application/yaml, "
+			"application/vnd.kubernetes.protobuf",
+			NULL);
+	else
+		status_answer(&x->response, 406, "NotAcceptable", "406: Not Acceptable", &d);
+	return false;
+}
+
 static void dispatch(struct exchange *x, const struct verb *verb)
 {
 	struct response *r = &x->response;
@@ -137,17 +160,15 @@ static void dispatch(struct exchange *x, const struct verb *verb)
 		handle_discovery(x);
 		return;
 	}
+	if (!acceptable(x))
+		return;
 	if (!store_collection(&x->sim->store, res)->present) {
 		response_text(r, 404, "404 page not found\n");
 		return;
 	}
 	if (res->custom && x->route.version > 0)
-		r->warning =
-			res->id == RESOURCE_VMI
-				? "kubevirt.io/v1alpha3 VirtualMachineInstance is deprecated; use "
-				  "kubevirt.io/v1 "
-				  "VirtualMachineInstance"
-				: "kubevirt.io/v1alpha3 KubeVirt is deprecated; use kubevirt.io/v1 KubeVirt";
+		response_warn(r, "%s %s is deprecated; use %s %s", res->api_versions[x->route.version],
+			      res->kind, res->api_versions[0], res->kind);
 	if (subresource_missing(x))
 		status_not_found(r, res, x->route.name);
 	else if (verb->handle == NULL)

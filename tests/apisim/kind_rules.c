@@ -41,6 +41,18 @@ static void prepare_namespace(struct tree *t, struct node *root, struct node *me
 	node_set(t, root, "status", status);
 }
 
+/* The fields of coordinated leader election are dropped where its gate is off, as it is by default (LE-17).
+ */
+static void prepare_lease(struct tree *t, struct node *root)
+{
+	struct node *spec = node_get(root, "spec");
+
+	if (spec == NULL)
+		node_set(t, root, "spec", node_object(t));
+	(void)node_drop(spec, "strategy", strlen("strategy"));
+	(void)node_drop(spec, "preferredHolder", strlen("preferredHolder"));
+}
+
 void kind_rules_prepare(struct tree *t, const struct resource *r, struct node *root, struct node *meta)
 {
 	if (r->status)
@@ -49,8 +61,8 @@ void kind_rules_prepare(struct tree *t, const struct resource *r, struct node *r
 		prepare_event(t, root);
 	if (r->id == RESOURCE_NAMESPACE)
 		prepare_namespace(t, root, meta);
-	if (r->id == RESOURCE_LEASE && node_get(root, "spec") == NULL)
-		node_set(t, root, "spec", node_object(t));
+	if (r->id == RESOURCE_LEASE)
+		prepare_lease(t, root);
 }
 
 static void validate_lease(struct tree *t, const struct node *root, struct field_errors *errors)

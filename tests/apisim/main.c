@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --watch-lag N        events that a watch may be behind (default 10000)\n"
 	"  --bookmark-ms N      between bookmarks (default 60000)\n"
 	"  --rv-wait-ms N       how long a list waits for a revision from the future (default 3000)\n"
+	"  --compact-ms N       interval of the compaction that lets old lists expire (default 300000)\n"
 	"  --seed N             of random faults, names and uids (default 1)\n"
 	"  --help\n"
 	"The port is printed on stdout. README.md says what the server can and how to make it fail.\n";
@@ -45,17 +46,12 @@ static unsigned long long option_number(const char *name, const char *text, unsi
 static void read_options(struct program *p, int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"port-file", required_argument, NULL, 'f'},
-		{"kubeconfig", required_argument, NULL, 'k'},
-		{"token", required_argument, NULL, 't'},
-		{"history", required_argument, NULL, 'h'},
-		{"watch-lag", required_argument, NULL, 'l'},
-		{"bookmark-ms", required_argument, NULL, 'b'},
-		{"rv-wait-ms", required_argument, NULL, 'r'},
-		{"seed", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, '?' + 1},
-		{NULL, 0, NULL, 0},
+		{"port", required_argument, NULL, 'p'},        {"port-file", required_argument, NULL, 'f'},
+		{"kubeconfig", required_argument, NULL, 'k'},  {"token", required_argument, NULL, 't'},
+		{"history", required_argument, NULL, 'h'},     {"watch-lag", required_argument, NULL, 'l'},
+		{"bookmark-ms", required_argument, NULL, 'b'}, {"rv-wait-ms", required_argument, NULL, 'r'},
+		{"compact-ms", required_argument, NULL, 'c'},  {"seed", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, '?' + 1},          {NULL, 0, NULL, 0},
 	};
 	struct apisim_options *o = &p->options;
 	int index = 0;
@@ -80,6 +76,8 @@ static void read_options(struct program *p, int argc, char **argv)
 			o->bookmark_ms = (uint32_t)option_number(name, optarg, 86400000);
 		else if (c == 'r')
 			o->rv_wait_ms = (uint32_t)option_number(name, optarg, 86400000);
+		else if (c == 'c')
+			o->compact_ms = (uint32_t)option_number(name, optarg, 86400000);
 		else if (c == 's')
 			o->seed = option_number(name, optarg, UINT64_MAX);
 		else if (c == '?' + 1)

@@ -56,16 +56,18 @@ static bool is_empty(const struct node *n)
 	return (n->kind == NODE_OBJECT || n->kind == NODE_ARRAY) && n->count == 0;
 }
 
-void metadata_prune(const struct resource *r, struct node *root)
+void metadata_prune(const struct resource *r, struct node *root, struct buf *unknown)
 {
 	struct node *meta;
 	uint32_t kept = 0;
 
-	schema_prune(r->schema, root);
+	schema_prune(r->schema, root, "", unknown);
 	meta = node_get(root, "metadata");
 	if (meta == NULL || meta->kind != NODE_OBJECT)
 		return;
-	schema_prune(&schema_object_meta, meta);
+	if (r->custom)
+		schema_prune(&schema_object_meta, meta, "metadata", unknown);
+	(void)node_drop(meta, "managedFields", strlen("managedFields"));
 	for (uint32_t i = 0; i < meta->count; i++)
 		if (!is_empty(meta->members[i].value))
 			meta->members[kept++] = meta->members[i];

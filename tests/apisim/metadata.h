@@ -8,8 +8,9 @@
 #include "apisim/resource.h"
 #include "apisim/tree.h"
 
-/** Removes what the server does not keep: unknown members, nulls, empty maps. @root is the whole object. */
-void metadata_prune(const struct resource *r, struct node *root);
+/** Removes what the server does not keep: unknown members (listed in @unknown as in schema_prune()), nulls,
+ * empty maps. @root is the whole object. */
+void metadata_prune(const struct resource *r, struct node *root, struct buf *unknown);
 
 /** Would it decode? Else writes what Go says. @root is the whole object. */
 bool metadata_decode(struct tree *t, const struct resource *r, const struct node *root,

@@ -183,7 +183,7 @@ static void write_page(struct exchange *x, const struct list_options *o, struct 
 
 		must_buf(&start);
 		must_printf(&start, "/%s", range.items[i - 1]->key + prefix_len);
-		continue_token_write(&more, (int64_t)rv, start.data);
+		continue_token_write(&more, (int64_t)rv, start.data, true);
 		buf_free(&start);
 	}
 	handle_write_list(x, page, count, rv, more.len > 0 ? more.data : NULL,
@@ -237,22 +237,18 @@ static void answer_compacted(struct exchange *x, const struct list_options *o)
 					"the first chunk was returned "
 					"and now may show up in the list.";
 	struct buf *body = &x->response.body;
-	struct buf start;
 	struct buf token;
 
 	status_answer(&x->response, 410, "Expired", o->has_continue ? page_gone : gone, NULL);
 	if (!o->has_continue)
 		return;
-	must_buf(&start);
 	must_buf(&token);
-	must_printf(&start, "/%s", buf_str(&o->from.start));
-	continue_token_write(&token, -1, start.data);
+	continue_token_write(&token, -1, buf_str(&o->from.start), o->from.after);
 	buf_reset(body);
 	must_printf(body,
 		    "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{\"continue\":\"%s\"},"
 		    "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"Expired\",\"code\":410}\n",
 		    token.data, page_gone);
-	buf_free(&start);
 	buf_free(&token);
 }
 

@@ -40,23 +40,55 @@ static const char *reason_phrase(int code)
 	return "Status";
 }
 
+static PRINTF_FORMAT(1, 0) char *format(const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	return text;
+}
+
 void response_init(struct response *r)
 {
 	*r = (struct response){.status = 200, .content_type = "application/json"};
 	must_buf(&r->body);
+	must_buf(&r->warnings);
 }
 
 void response_free(struct response *r)
 {
 	buf_free(&r->body);
+	buf_free(&r->warnings);
 }
 
 void response_reset(struct response *r)
 {
 	struct buf body = r->body;
+	struct buf warnings = r->warnings;
 
 	buf_reset(&body);
-	*r = (struct response){.status = 200, .content_type = "application/json", .body = body};
+	buf_reset(&warnings);
+	*r = (struct response){
+		.status = 200, .content_type = "application/json", .body = body, .warnings = warnings};
+}
+
+void response_warn(struct response *r, const char *fmt, ...)
+{
+	AUTO_FREE char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = format(fmt, ap);
+	va_end(ap);
+	must_text(&r->warnings, "\r\nWarning: 299 - \"");
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			must_add(&r->warnings, "\\", 1);
+		if ((unsigned char)*c >= 0x20)
+			must_add(&r->warnings, c, 1);
+	}
+	must_text(&r->warnings, "\"");
 }
 
 void response_write_head(const struct response *r, bool chunked, bool close, struct buf *out)
@@ -69,8 +101,7 @@ void response_write_head(const struct response *r, bool chunked, bool close, str
 	must_text(out, r->content_type);
 	if (r->retry_after > 0)
 		must_printf(out, "\r\nRetry-After: %u", r->retry_after);
-	if (r->warning != NULL)
-		must_printf(out, "\r\nWarning: 299 - \"%s\"", r->warning);
+	must_add(out, buf_str(&r->warnings), r->warnings.len);
 	if (close)
 		must_text(out, "\r\nConnection: close");
 	if (chunked) {
@@ -147,10 +178,8 @@ void status_write(struct buf *out, int code, const char *reason, const char *mes
 void status_answer(struct response *r, int code, const char *reason, const char *message,
 		   const struct status_details *details)
 {
-	const char *warning = r->warning;
-
-	response_reset(r);
-	r->warning = warning;
+	buf_reset(&r->body);
+	r->content_type = "application/json";
 	r->status = code;
 	r->retry_after = details != NULL ? details->retry_after : 0;
 	status_write(&r->body, code, reason, message, details);
@@ -172,15 +201,6 @@ void status_not_found(struct response *r, const struct resource *res, const char
 	must_printf(&message, "%s%s%s \"%s\" not found", res->plural, dot(res->group), res->group, name);
 	status_answer(r, 404, "NotFound", buf_str(&message), &d);
 	buf_free(&message);
-}
-
-static PRINTF_FORMAT(1, 0) char *format(const char *fmt, va_list ap)
-{
-	char *text = NULL;
-
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	return text;
 }
 
 void status_bad_request(struct response *r, const char *fmt, ...)

@@ -16,7 +16,7 @@ struct response {
 	bool no_body;         /* HEAD */
 	bool drop;            /* no answer at all: the connection ends */
 	unsigned retry_after; /* seconds, 0: no header */
-	const char *warning;  /* text of a Warning: 299 header, NULL: none */
+	struct buf warnings;  /* header lines */
 	struct buf body;
 };
 
@@ -25,6 +25,9 @@ void response_free(struct response *r);
 
 /** Back to an empty 200. */
 void response_reset(struct response *r);
+
+/** A Warning: 299 header (REQ-7). The text goes between quotes. */
+void response_warn(struct response *r, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 
 /** Status line and headers. @chunked instead of a length. */
 void response_write_head(const struct response *r, bool chunked, bool close, struct buf *out);

@@ -16,28 +16,55 @@ static const struct schema_field *find_field(const struct schema *s, const struc
 	return NULL;
 }
 
-void schema_prune(const struct schema *s, struct node *n)
+/* The path of a member; "" and nothing to free where nobody wants to know. */
+static char *member_path(const char *path, const struct member *m, const struct buf *unknown)
+{
+	char *text = NULL;
+
+	if (unknown == NULL)
+		return NULL;
+	if (asprintf(&text, "%s%s%.*s", path, path[0] != '\0' ? "." : "", (int)m->len, m->key) < 0)
+		abort();
+	return text;
+}
+
+/* True where it stays. */
+static bool prune_member(const struct schema *s, struct member *m, const char *path, struct buf *unknown)
+{
+	const struct schema_field *f = find_field(s, m);
+	AUTO_FREE char *inner = NULL;
+
+	if (f == NULL && s->keep_unknown)
+		return true;
+	if (f != NULL && m->value->kind == NODE_NULL)
+		return f->schema->nullable;
+	if (f != NULL && f->schema->type != SCHEMA_OBJECT && f->schema->type != SCHEMA_ARRAY)
+		return true;
+	inner = member_path(path, m, unknown);
+	if (f != NULL)
+		schema_prune(f->schema, m->value, inner != NULL ? inner : "", unknown);
+	else if (unknown != NULL)
+		must_printf(unknown, "%s\n", inner);
+	return f != NULL;
+}
+
+void schema_prune(const struct schema *s, struct node *n, const char *path, struct buf *unknown)
 {
 	uint32_t kept = 0;
+	char inner[256];
 
 	if (s->type == SCHEMA_ARRAY && n->kind == NODE_ARRAY) {
-		for (uint32_t i = 0; i < n->count; i++)
-			schema_prune(s->items, n->items[i]);
+		for (uint32_t i = 0; i < n->count; i++) {
+			(void)snprintf(inner, sizeof(inner), "%s[%u]", path, i);
+			schema_prune(s->items, n->items[i], inner, unknown);
+		}
 		return;
 	}
 	if (s->type != SCHEMA_OBJECT || n->kind != NODE_OBJECT)
 		return;
-	for (uint32_t i = 0; i < n->count; i++) {
-		const struct schema_field *f = find_field(s, &n->members[i]);
-
-		if (f == NULL && !s->keep_unknown)
-			continue;
-		if (f != NULL && !f->schema->nullable && n->members[i].value->kind == NODE_NULL)
-			continue;
-		if (f != NULL)
-			schema_prune(f->schema, n->members[i].value);
-		n->members[kept++] = n->members[i];
-	}
+	for (uint32_t i = 0; i < n->count; i++)
+		if (prune_member(s, &n->members[i], path, unknown))
+			n->members[kept++] = n->members[i];
 	n->count = kept;
 }
 

@@ -50,8 +50,10 @@ extern const struct schema schema_object_meta;
 extern const struct schema schema_vmi, schema_kubevirt, schema_lease, schema_event, schema_namespace,
 	schema_config_map, schema_service_account;
 
-/** Drops members that are not in the schema and nulls that mean absent. Parts of the wrong type stay. */
-void schema_prune(const struct schema *s, struct node *n);
+/** Drops members that are not in the schema and nulls that mean absent. Parts of the wrong type stay. The
+ * paths of unknown members go to @unknown, one a line; NULL: nobody wants to know. @path is "" for the root.
+ */
+void schema_prune(const struct schema *s, struct node *n, const char *path, struct buf *unknown);
 
 /** Custom resources: types, required members, bounds. @path is "" for the root. */
 void schema_validate(const struct schema *s, const struct node *n, const char *path,

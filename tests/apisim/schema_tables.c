@@ -30,6 +30,7 @@ static const struct schema owner =
 static const struct schema owners = {.type = SCHEMA_ARRAY, .go_type = "[]v1.OwnerReference", .items = &owner};
 
 static const struct schema_field meta_fields[] = {
+	{"managedFields", &any, false},
 	{"name", &string, false},
 	{"generateName", &string, false},
 	{"namespace", &string, false},

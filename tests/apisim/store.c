@@ -11,7 +11,8 @@
 
 void store_init(struct store *s, const struct store_options *options)
 {
-	*s = (struct store){.revision = FIRST_REVISION};
+	*s = (struct store){
+		.revision = FIRST_REVISION, .compacted = FIRST_REVISION, .to_compact = FIRST_REVISION};
 	for (size_t i = 0; i < RESOURCE_COUNT; i++) {
 		struct collection *c = &s->collections[i];
 
@@ -150,7 +151,7 @@ int store_snapshot(struct store *s, const struct resource *r, uint64_t rv, struc
 	struct collection *c = &s->collections[r->id];
 	const struct object_list *l = &c->objects;
 
-	if (rv < c->history.compacted)
+	if (rv < c->history.compacted || rv < s->compacted)
 		return -ESTALE;
 	*out = (struct object_list){.count = l->count, .room = l->count + 1};
 	out->items = must_alloc(out->room * sizeof(struct object *));
@@ -167,8 +168,15 @@ int store_snapshot(struct store *s, const struct resource *r, uint64_t rv, struc
 	return 0;
 }
 
+void store_tick(struct store *s)
+{
+	s->compacted = s->to_compact;
+	s->to_compact = s->revision;
+}
+
 void store_compact(struct store *s)
 {
+	s->compacted = s->to_compact = s->revision;
 	for (size_t i = 0; i < RESOURCE_COUNT; i++)
 		history_compact(&s->collections[i].history, s->revision);
 }
@@ -193,7 +201,7 @@ int store_roll_back(struct store *s, uint64_t rv)
 		c->history.compacted = rv;
 	}
 	if (rc == 0)
-		s->revision = rv;
+		s->revision = s->compacted = s->to_compact = rv;
 	return rc;
 }
 

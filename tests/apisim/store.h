@@ -29,6 +29,8 @@ struct collection {
 
 struct store {
 	uint64_t revision;
+	uint64_t compacted;  /* lists of older revisions are gone; watches go by their history alone */
+	uint64_t to_compact; /* what store_tick() forgets next */
 	struct collection collections[RESOURCE_COUNT];
 };
 
@@ -63,8 +65,12 @@ void store_skip_revision(struct store *s, uint64_t by);
  * (compacted). @rv not above the current revision. */
 int store_snapshot(struct store *s, const struct resource *r, uint64_t rv, struct object_list *out);
 
-/** Forgets the history of all resources. */
+/** Forgets the history of all resources, for lists and watches. */
 void store_compact(struct store *s);
+
+/** To be called at the interval of etcd's compaction: lists of what was old at the last call expire, as the
+ * API server does it every five minutes. Watches are served from a cache and do not notice. */
+void store_tick(struct store *s);
 
 /** The state of revision @rv comes back and revisions count on from there, as after a restore of etcd. The
  * history is gone: watches must be ended. Returns 0, -EINVAL (from the future) or -ESTALE (compacted). */

@@ -115,7 +115,6 @@ static void collect(struct watch *w, struct buf *out)
 		if (e->rv <= w->start_rv)
 			continue;
 		write_event(w, e, out);
-		w->told_rv = e->rv;
 	}
 }
 
@@ -214,10 +213,9 @@ static void on_time(struct http_conn *c)
 	}
 	if (now >= w->bookmark_ms) {
 		w->bookmark_ms = now + x->sim->options.bookmark_ms;
-		if (w->options.bookmarks && caught_up && !silent(w) && rv > w->told_rv) {
+		if (w->options.bookmarks && caught_up && !silent(w) && rv > w->start_rv) {
 			must_buf(&out);
 			bookmark_frame(w, rv, false, &out);
-			w->told_rv = rv;
 			http_conn_stream(c, out.data, out.len);
 			buf_free(&out);
 		}
@@ -308,7 +306,6 @@ static struct watch *watch_new(struct exchange *x, const struct list_options *o)
 	w->prefix = buf_steal(&prefix);
 	w->initial_done = !o->initial_events;
 	w->start_rv = o->has_rv && o->rv > 0 && !o->initial_events ? o->rv : s->store.revision;
-	w->told_rv = w->start_rv;
 	w->next = history_after(&w->from->history, w->start_rv);
 	if (o->initial_events)
 		(void)store_snapshot(&s->store, x->route.resource, s->store.revision, &w->initial);
@@ -327,12 +324,16 @@ static void start(struct exchange *x, const struct list_options *o)
 	x->later = true;
 	x->watch = watch_new(x, o);
 	response_init(&head);
-	head.warning = x->response.warning;
+	must_add(&head.warnings, buf_str(&x->response.warnings), x->response.warnings.len);
 	x->sim->stats.codes[200]++;
 	http_conn_stream_begin(x->conn, &head, &x->effect.shape);
 	response_free(&head);
 	if (x->watch->stopped)
 		return;
+	if (o->timeout_s < 0) { /* over before it began */
+		watch_end(x->watch);
+		return;
+	}
 	arm(x->watch);
 	watch_pump(x->watch);
 }

@@ -18,7 +18,6 @@ struct watch {
 	char *prefix;      /* keys that it is about: "" or "namespace/" */
 	uint64_t next;     /* sequence number in the history */
 	uint64_t start_rv; /* events up to this revision are not for it */
-	uint64_t told_rv;  /* the last revision that the client has seen */
 	uint64_t deadline_ms;
 	uint64_t bookmark_ms;
 	struct object_list initial; /* what is to be sent first */

@@ -85,8 +85,14 @@ static enum patch_type patch_type(const struct exchange *x)
 static void refuse_type(struct exchange *x)
 {
 	struct status_details d = {.name = NULL};
+	struct field_errors e = {.count = 0};
 
-	if (x->route.resource->custom)
+	if (strcmp(x->request->content_type, "application/apply-patch+yaml") == 0 &&
+	    query_text(&x->request->query, "fieldManager")[0] == '\0') {
+		field_errors_add(&e, FIELD_REQUIRED, "fieldManager", "is required for apply patch");
+		status_invalid(&x->response, "meta.k8s.io", "PatchOptions", "", &e);
+		field_errors_free(&e);
+	} else if (x->route.resource->custom)
 		status_answer(
 			&x->response, 415, "UnsupportedMediaType",
 			"the body of the request was in an unknown format - accepted media types include: "
