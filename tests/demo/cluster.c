@@ -117,7 +117,7 @@ bool cluster_look(struct cluster *c)
 bool cluster_await(struct cluster *c, const char *what, bool (*done)(struct cluster *c))
 {
 	uint64_t end_ms = clock_boot_ms() + AWAIT_MS;
-	AUTO_FREE char *message = NULL;
+	char message[128];
 
 	do {
 		if (!cluster_look(c))
@@ -126,8 +126,7 @@ bool cluster_await(struct cluster *c, const char *what, bool (*done)(struct clus
 			return true;
 		poll(NULL, 0, LOOK_EVERY_MS);
 	} while (clock_boot_ms() < end_ms);
-	if (asprintf(&message, "waited in vain for %s", what) < 0)
-		message = NULL;
+	(void)snprintf(message, sizeof(message), "waited in vain for %s", what);
 	return cluster_fail(c, NULL, message);
 }
 

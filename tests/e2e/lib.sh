@@ -1,0 +1,414 @@
+# lib.sh: what the tests stand on. Sourced by run.sh, which sets $here, $build and $server. From top to bottom: judging,
+# the API, the controller, the servers, and the loop over the tests.
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120
+
+: "${here:?}" "${build:?}" "${server:?}"
+controlplane=$here/../controlplane/controlplane.sh
+manifests=$here/../../manifests/base
+vmis=$build/tests/e2e/vmis
+namespaces=(e2e-a e2e-b e2e-c e2e-d e2e-e)
+crds=(virtualmachineinstances.kubevirt.io kubevirts.kubevirt.io)
+
+# How long to wait for what must happen, in seconds: far more than it takes, since a machine may be busy.
+patience=180
+
+seed=${E2E_SEED:-$((SRANDOM % 32768))}
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+say() {
+	echo "e2e: $*" >&2
+}
+
+# What was seen, for the line that a passed test gets.
+saw() {
+	echo "$*" >>"$folder/saw"
+}
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# is WHAT EXPECTED ACTUAL
+is() {
+	[[ $2 == "$3" ]] || fail "$1: expected $2, got $3"
+}
+
+# await WHAT COMMAND...: until it succeeds. COMMAND says by its status alone how it is.
+await() {
+	local what=$1 end=$((SECONDS + patience))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || fail "waited $patience s in vain: $what"
+		sleep 0.1
+	done
+}
+
+# --- the API ----------------------------------------------------------------------------------------------------------
+
+# api METHOD PATH [CONTENT-TYPE [BODY]]: as admin; prints the answer.
+api() {
+	"$vmis" call "$@"
+}
+
+kubevirt_path=/apis/kubevirt.io/v1/namespaces/kubevirt/kubevirts
+lease_path=/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/vsock-cid-controller
+merge=application/merge-patch+json
+
+vmi_path() {
+	echo "/apis/kubevirt.io/v1/namespaces/$1/virtualmachineinstances/$2"
+}
+
+# set_gates FEATURE-GATES [DISABLED-FEATURE-GATES]: JSON each.
+set_gates() {
+	local body
+	body=$(jq -nc --argjson on "$1" --argjson off "${2:-null}" '{apiVersion: "kubevirt.io/v1", kind: "KubeVirt",
+		metadata: {namespace: "kubevirt", name: "kubevirt"},
+		spec: {configuration: {developerConfiguration: {featureGates: $on, disabledFeatureGates: $off}}}}')
+	api PATCH "$kubevirt_path/kubevirt" "$merge" "$body" >"$folder/kubevirt" 2>&1 ||
+		api POST "$kubevirt_path" application/json "$(jq -c 'del(..|nulls)' <<<"$body")" >"$folder/kubevirt"
+}
+
+# cid_of NAMESPACE NAME: "-" where there is none.
+cid_of() {
+	api GET "$(vmi_path "$1" "$2")" | jq -r '.status.VSOCKCID // "-"'
+}
+
+has_cid() {
+	[[ $(cid_of "$1" "$2") != - ]]
+}
+
+# All CIDs there are, one a line.
+all_cids() {
+	"$vmis" list | awk '$6 != "-" { print $6 }'
+}
+
+term_of_lease() {
+	api GET "$lease_path" | jq -r .spec.leaseTransitions
+}
+
+# events NAMESPACE NAME REASON: how many event objects tell of it.
+events() {
+	api GET "/api/v1/namespaces/$1/events" | jq -r --arg name "$2" --arg reason "$3" \
+		'[.items[] | select(.involvedObject.name == $name and .reason == $reason)] | length'
+}
+
+has_event() {
+	(($(events "$@") > 0))
+}
+
+# Nobody who is due a CID lacks one. Whether they are right is for audit_is_clean.
+all_served() {
+	(($("$build/tests/e2e/audit" --json 2>>"$folder/audit.err" | jq .missing) == 0))
+}
+
+# audit_is_clean WANTS: so many VMIs want vsock, all of them have a valid CID and no two share one.
+audit_is_clean() {
+	local line
+	line=$("$build/tests/e2e/audit" | tee "$folder/audit" | tail -n 1) || { cat "$folder/audit"; fail "the audit has findings"; }
+	[[ $line == *" $1 want vsock, $1 have a valid CID, 0 missing, "* ]] || fail "$line"
+	saw "$line"
+}
+
+# The patches of VMIs that the controller has sent in this test, as "NAMESPACE/NAME CODE" lines.
+patches_sent() {
+	if [[ $server == kube ]]; then
+		tail -c "+$((audit_start + 1))" "$server_dir/audit.log" |
+			jq -r 'select(.verb == "patch" and .objectRef.resource == "virtualmachineinstances" and
+				(.userAgent | startswith("vsock-cid-controller"))) |
+				"\(.objectRef.namespace)/\(.objectRef.name) \(.responseStatus.code)"'
+	else
+		fail "apisim does not tell"
+	fi
+}
+
+# How many requests the server has seen with this verb in this test.
+requests() {
+	if [[ $server == kube ]]; then
+		tail -c "+$((audit_start + 1))" "$server_dir/audit.log" |
+			jq -r --arg verb "$1" 'select(.verb == $verb and .objectRef.resource == "virtualmachineinstances" and
+				(.userAgent | startswith("vsock-cid-controller"))) | 1' | wc -l
+	else
+		api GET /apisim/stats | jq ".requests.$1"
+	fi
+}
+
+# one_write_each COUNT: exactly so many VMIs were written to, each once, and no write was refused (I8).
+one_write_each() {
+	if [[ $server == kube ]]; then
+		patches_sent | sort >"$folder/patches"
+		is "writes" "$1" "$(wc -l <"$folder/patches")"
+		is "VMIs written to" "$1" "$(cut -d' ' -f1 "$folder/patches" | uniq | wc -l)"
+		is "writes that were not answered by 200" 0 "$(grep -vc ' 200$' "$folder/patches" || true)"
+	else
+		is "writes" "$1" "$(requests patch)"
+		is "writes that changed nothing" 0 "$(api GET /apisim/stats | jq .unchanged)"
+	fi
+	saw "$1 writes for $1 VMIs"
+}
+
+# fault MATCH EFFECT: apisim bends requests; JSON both.
+fault() {
+	api POST /apisim/faults application/json "{\"match\":$1,\"effect\":$2}" >/dev/null
+}
+
+heal() {
+	api DELETE /apisim/faults >/dev/null
+}
+
+# --- the controller ---------------------------------------------------------------------------------------------------
+
+# How it reaches the server: as its ServiceAccount, never as admin.
+write_kubeconfig() {
+	local from=$1 to=$2
+	if [[ $server == apisim ]]; then
+		cp "$from" "$to"
+		return
+	fi
+	cat >"$to" <<-END
+		apiVersion: v1
+		kind: Config
+		current-context: controller
+		clusters:
+		- name: controlplane
+		  cluster:
+		    server: $(awk '$1 == "server:" { print $2 }' "$from")
+		    certificate-authority: $server_dir/pki/ca.crt
+		contexts:
+		- name: controller
+		  context: {cluster: controlplane, user: controller}
+		users:
+		- name: controller
+		  user:
+		    tokenFile: $folder/token
+	END
+	[[ -e $folder/token ]] || cp "$server_dir/sa.token" "$folder/token"
+}
+
+# start_controller [OPTION]...: returns when its port is known. A log file for each start.
+start_controller() {
+	controller_starts=$((controller_starts + 1))
+	controller_log=$folder/controller-$controller_starts.log
+	[[ -e $folder/kubeconfig ]] || write_kubeconfig "$KUBECONFIG" "$folder/kubeconfig"
+	env -u KUBECONFIG setpriv --pdeathsig KILL -- "$build/vsock-cid-controller" --kubeconfig "$folder/kubeconfig" \
+		--listen 127.0.0.1 --port 0 --log-level debug "$@" >>"$controller_log" 2>&1 &
+	controller=$!
+	await "the controller to serve metrics" knows_port
+}
+
+knows_port() {
+	kill -0 "$controller" 2>/dev/null || fail "the controller has ended: $(tail -n 1 "$controller_log")"
+	port=$(sed -nE 's/.*, port ([0-9]+)".*/\1/p' "$controller_log" | head -n 1)
+	[[ $port ]]
+}
+
+# stop_controller [SIGNAL]: prints nothing; $exit_status is how it ended.
+stop_controller() {
+	kill "-${1:-TERM}" "$controller" 2>/dev/null || true
+	await_end
+}
+
+await_end() {
+	await "the controller to end" has_ended
+	exit_status=0
+	wait "$controller" || exit_status=$?
+	controller=''
+}
+
+has_ended() {
+	[[ ! -e /proc/$controller/stat ]] || [[ $(sed 's/.*) //' "/proc/$controller/stat" 2>/dev/null) == Z* ]]
+}
+
+# get PATH: from the controller's own server.
+get() {
+	curl --silent --show-error --insecure --noproxy '*' --max-time 10 "https://127.0.0.1:$port$1"
+}
+
+status_of() {
+	curl --silent --insecure --noproxy '*' --max-time 10 --output /dev/null --write-out '%{http_code}' \
+		"https://127.0.0.1:$port$1" || true
+}
+
+is_status() {
+	[[ $(status_of "$1") == "$2" ]]
+}
+
+# metric NAME[{LABELS}]: empty where there is none.
+metric() {
+	get /metrics 2>/dev/null | awk -v name="$1" 'substr($0, 1, length(name) + 1) == name " " { print $NF }'
+}
+
+metric_is() {
+	[[ $(metric "$1") == "$2" ]]
+}
+
+metric_is_at_least() {
+	local value
+	value=$(metric "$1")
+	[[ $value ]] && ((value >= $2))
+}
+
+await_metric() {
+	await "metric $1 to be $2" metric_is "$1" "$2"
+}
+
+ready() {
+	is_status /readyz 200
+}
+
+start_ready_controller() {
+	start_controller "$@"
+	await "the controller to be ready" ready
+	await_metric kubevirt_vsock_leading_status 1
+}
+
+# log_has PATTERN: one of its lines.
+log_has() {
+	grep -qE -- "$1" "$controller_log"
+}
+
+# The audit's figures are what /metrics says (as soon as the last watch event has come in).
+metrics_agree() {
+	local figures want have
+	figures=$("$build/tests/e2e/audit" --json || true)
+	want=$(jq -r '"in_use \(.cids) duplicates \(.duplicates) waiting \(.missing) missed \(.missed)"' <<<"$figures")
+	have="in_use $(metric kubevirt_vsock_cids_in_use) duplicates $(metric kubevirt_vsock_duplicate_cids)"
+	have+=" waiting $(metric kubevirt_vsock_waiting_vmis) missed $(metric kubevirt_vsock_missed_vmis)"
+	echo "audit: $want; metrics: $have" >"$folder/agreement"
+	[[ $want == "$have" ]]
+}
+
+await_agreement() {
+	await "/metrics to agree with the audit" metrics_agree || true
+	saw "$(cat "$folder/agreement")"
+}
+
+# Exit status 0 within patience, no refused request, and nothing left open.
+end_well() {
+	stop_controller
+	is "exit status" 0 "$exit_status"
+	! grep -hE 'Forbidden|forbidden|a handle was left open|Sanitizer' "$folder"/controller-*.log || fail "see the log"
+}
+
+# --- the servers ------------------------------------------------------------------------------------------------------
+
+server_up() {
+	if [[ $server == kube ]]; then
+		"$controlplane" up --tie $$ "$server_dir"
+		# shellcheck source=/dev/null
+		source "$server_dir/env"
+		server_log=$server_dir/log
+		kubectl apply --server-side -k "$manifests" >"$work/install.log"
+		"$controlplane" token "$server_dir" kubevirt vsock-cid-controller >"$server_dir/sa.token"
+	else
+		mkdir -p "$server_dir"
+		server_log=$server_dir/log
+		setpriv --pdeathsig KILL -- "$build/apisim" --kubeconfig "$server_dir/kubeconfig" \
+			--port-file "$server_dir/port" >"$server_log" 2>&1 &
+		apisim=$!
+		export KUBECONFIG=$server_dir/kubeconfig
+		await "apisim to listen" test -e "$server_dir/port"
+	fi
+	for name in "${namespaces[@]}"; do
+		api POST /api/v1/namespaces application/json "{\"metadata\":{\"name\":\"$name\"}}" >/dev/null
+	done
+}
+
+server_down() {
+	[[ -z ${apisim-} ]] || kill "$apisim" 2>/dev/null || true
+	[[ $server != kube || ! -e $server_dir/port ]] || "$controlplane" down "$server_dir"
+}
+
+# Leaves nothing of the test before, and the gate on.
+server_reset() {
+	if [[ $server == kube ]]; then
+		audit_start=$(stat -c %s "$server_dir/audit.log")
+	else
+		heal
+	fi
+	"$vmis" delete '' >/dev/null
+	set_gates '["VSOCK"]'
+	[[ $server == kube ]] || api DELETE /apisim/stats >/dev/null
+}
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+tests=()
+
+# it SERVER NAME: the function NAME is a test for this server, or for both.
+it() {
+	[[ $1 != both && $1 != "$server" ]] || tests+=("$2")
+}
+
+show_logs() {
+	local log
+	for log in "$folder"/controller-*.log; do
+		[[ ! -s $log ]] || { echo "--- the end of ${log##*/}:" && tail -n 40 "$log"; }
+	done
+	echo "--- the end of the server's log:"
+	tail -n 20 "$server_log" || true
+}
+
+end_jobs() {
+	local job
+	for job in $(jobs -p); do
+		kill -KILL "$job" 2>/dev/null || true
+	done
+}
+
+# In a shell of its own, with its own folder. What it starts ends with it (pdeathsig).
+run_test() (
+	trap end_jobs EXIT
+	RANDOM=$seed
+	controller_starts=0
+	controller=''
+	set -e
+	server_reset
+	"$1"
+)
+
+run_tests() {
+	local word=$1 passed=0 failed=0 name status started
+	work=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-e2e.XXXXXX")
+	server_dir=$work/server
+	folder=$work
+	trap finish EXIT
+	trap 'exit 143' TERM HUP
+	trap 'exit 130' INT
+	say "seed $seed (E2E_SEED=$seed repeats it)"
+	server_up
+	for name in "${tests[@]}"; do
+		[[ $name == *"$word"* ]] || continue
+		folder=$work/$name
+		mkdir "$folder"
+		started=$SECONDS
+		set +e
+		run_test "$name" >"$folder/output" 2>&1
+		status=$?
+		set -e
+		if ((status == 0)); then
+			passed=$((passed + 1))
+			echo "ok    ${name//_/ } ($((SECONDS - started)) s)"
+			[[ ! -e $folder/saw ]] || sed 's/^/      /' "$folder/saw"
+		else
+			failed=$((failed + 1))
+			echo "FAIL  ${name//_/ } ($((SECONDS - started)) s, exit status $status)"
+			{ cat "$folder/output" && show_logs; } | cut -c1-600 | sed 's/^/      /'
+		fi
+	done
+	echo "e2e-$server: $passed passed, $failed failed"
+	((failed == 0 && passed > 0))
+}
+
+finish() {
+	local status=$?
+	trap '' TERM INT HUP
+	server_down || true
+	if [[ ${E2E_KEEP-} ]]; then
+		say "kept $work"
+	else
+		rm -rf -- "$work"
+	fi
+	exit "$status"
+}
