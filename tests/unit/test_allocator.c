@@ -219,21 +219,21 @@ START_TEST(a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin)
 END_TEST
 
 START_TEST(a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal)
-	{
-		struct vmi v;
+{
+	struct vmi v;
 
-		given_leader();
-		see(vmi_with("a", VMI_PHASE_PENDING), 0);
-		expect_patch("a", 0);
-		v = vmi_with("a", VMI_PHASE_SCHEDULING);
-		see(v, 1);
-		answer(ANSWER_TEST_FAILED, NULL, 2);
-		expect_read("a", 2);
-		answer(ANSWER_OBJECT, &v, 3);
-		ck_assert_uint_eq(told[NOTICE_REFUSED], 0);
-		expect_patch("a", 3);
-		done();
-	}
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	v = vmi_with("a", VMI_PHASE_SCHEDULING);
+	see(v, 1);
+	answer(ANSWER_TEST_FAILED, NULL, 2);
+	expect_read("a", 2);
+	answer(ANSWER_OBJECT, &v, 3);
+	ck_assert_uint_eq(told[NOTICE_REFUSED], 0);
+	expect_patch("a", 3);
+	done();
+}
 END_TEST
 
 START_TEST(a_vmi_that_started_meanwhile_is_left_alone)

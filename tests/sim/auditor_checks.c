@@ -1,0 +1,285 @@
+/* The second half of the auditor: allocators against ledgers, and the end. See auditor.h. */
+#include "sim/auditor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cid/pool.h"
+#include "controller/vmi_store.h"
+#include "sim/sim.h"
+
+/* Stripes larger than this are validated at the end only: it takes a walk over all of the stripe. */
+#define MAX_STRIPE_TO_WALK 256
+
+/* After this much rest no allocator may still have wishes. */
+#define SETTLED_MS 600000
+
+/* ---- gauges ---- */
+
+struct gauges {
+	uint64_t tracked;
+	uint64_t invalid;
+	uint64_t missed;
+	uint64_t unreadable;
+	uint64_t duplicates;
+};
+
+static bool shows(const struct entry *e, uint32_t cid)
+{
+	return e->present && e->has_visible && e->visible == cid;
+}
+
+/* Whether @place is the second of the entries that show the same CID: each CID counts once. */
+static bool makes_duplicate(const struct ledger *l, uint32_t place)
+{
+	uint32_t before = 0;
+
+	if (!shows(&l->entries[place], l->entries[place].visible))
+		return false;
+	for (uint32_t i = 0; i < l->claim_count; i++)
+		before += l->claims[i].cid == l->entries[place].visible && l->claims[i].entry < place &&
+			  shows(&l->entries[l->claims[i].entry], l->entries[place].visible);
+	return before == 1;
+}
+
+static struct gauges count(const struct ledger *l)
+{
+	struct gauges g = {0};
+
+	for (uint32_t i = 0; i < l->len; i++) {
+		const struct entry *e = &l->entries[i];
+
+		if (!e->present)
+			continue;
+		g.tracked++;
+		g.unreadable += e->unreadable;
+		g.invalid += e->has_visible && !cid_range_contains(l->range, e->visible);
+		g.missed += e->wants && e->started && !e->has_visible && !e->final && !e->unreadable;
+		g.duplicates += makes_duplicate(l, i);
+	}
+	return g;
+}
+
+static void expect(struct process *p, const char *what, uint64_t is, uint64_t should_be)
+{
+	if (is != should_be)
+		sim_fail(p->sim, "gauge", "%s of %s is %llu and should be %llu", what, p->name,
+			 (unsigned long long)is, (unsigned long long)should_be);
+}
+
+static void check_gauges(struct process *p, const struct allocator_stats *stats)
+{
+	struct gauges g = count(&p->ledger);
+
+	expect(p, "tracked", stats->tracked, g.tracked);
+	expect(p, "invalid", stats->invalid, g.invalid);
+	expect(p, "missed", stats->missed, g.missed);
+	expect(p, "unreadable", stats->unreadable, g.unreadable);
+	expect(p, "duplicates", stats->duplicates, g.duplicates);
+	expect(p, "waiting", stats->waiting, p->ledger.needy);
+	expect(p, "in_flight", stats->in_flight, p->in_flight);
+	expect(p, "informed", stats->informed, p->lists > 0);
+}
+
+/* ---- holds ---- */
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint32_t count_distinct(uint32_t *cids, uint32_t n)
+{
+	uint32_t distinct = 0;
+
+	if (n > 1)
+		qsort(cids, n, sizeof(*cids), compare);
+	for (uint32_t i = 0; i < n; i++)
+		distinct += i == 0 || cids[i] != cids[i - 1];
+	return distinct;
+}
+
+static void make_room(struct auditor *a, uint32_t n)
+{
+	if (n <= a->scratch_room)
+		return;
+	free(a->bound);
+	free(a->touched);
+	a->scratch_room = n * 2;
+	a->bound = sim_alloc(a->scratch_room, sizeof(*a->bound));
+	a->touched = sim_alloc(a->scratch_room, sizeof(*a->touched));
+}
+
+static void expect_between(struct process *p, const char *what, uint64_t is, uint64_t low, uint64_t high)
+{
+	if (is < low || is > high)
+		sim_fail(p->sim, "I5", "%s of %s is %llu, not within %llu and %llu", what, p->name,
+			 (unsigned long long)is, (unsigned long long)low, (unsigned long long)high);
+}
+
+/* I5: what binds is held; what is held or rests was once shown or asked for. */
+static void check_holds(struct process *p, const struct allocator_stats *stats)
+{
+	const struct ledger *l = &p->ledger;
+	struct auditor *a = &p->sim->auditor;
+	uint32_t bound = 0;
+	uint32_t touched = 0;
+
+	make_room(a, l->claim_count);
+	for (uint32_t i = 0; i < l->claim_count; i++) {
+		const struct claim *c = &l->claims[i];
+
+		a->touched[touched++] = c->cid;
+		if (!ledger_binds(l, c))
+			continue;
+		a->bound[bound++] = c->cid;
+		if (!allocator_is_held(p->core, c->cid))
+			sim_fail(p->sim, "I5", "%s does not hold %u of v%u any more", p->name, c->cid,
+				 l->entries[c->entry].slot);
+	}
+	expect_between(p, "in_use", stats->in_use, count_distinct(a->bound, bound),
+		       count_distinct(a->touched, touched));
+	if (stats->in_use > stats->tracked * (VMI_MAX_HOLDS + 2))
+		sim_fail(p->sim, "I9", "%s holds too many CIDs", p->name);
+}
+
+/* What cannot be given any more, of the range; @sure: and must not be. */
+static uint64_t count_unavailable(struct process *p, bool sure)
+{
+	const struct ledger *l = &p->ledger;
+	struct auditor *a = &p->sim->auditor;
+	uint32_t n = 0;
+
+	make_room(a, l->claim_count + l->rest_count);
+	for (uint32_t i = 0; i < l->claim_count; i++)
+		if (cid_range_contains(l->range, l->claims[i].cid) &&
+		    (!sure || ledger_binds(l, &l->claims[i])))
+			a->touched[n++] = l->claims[i].cid;
+	for (uint32_t i = 0; i < l->rest_count; i++) {
+		const struct rest *r = &l->rests[i];
+
+		if (!cid_range_contains(l->range, r->cid))
+			continue;
+		if (sure ? r->binds && r->until_ms > p->sim->queue.now_ms
+			 : r->until_ms >= p->sim->queue.now_ms)
+			a->touched[n++] = r->cid;
+	}
+	return count_distinct(a->touched, n);
+}
+
+static void check_available(struct process *p, const struct allocator_stats *stats)
+{
+	uint64_t size = cid_range_size(&p->sim->range);
+
+	/* While a process stands still, its quarantine does not end on time. */
+	if (p->paused_until_ms != 0)
+		return;
+	expect_between(p, "available", stats->available, size - count_unavailable(p, false),
+		       size - count_unavailable(p, true));
+}
+
+void auditor_check_process(struct process *p)
+{
+	struct sim *s = p->sim;
+	struct allocator_stats stats;
+	const char *reason = NULL;
+	bool small = s->range.max - s->range.min <= MAX_STRIPE_TO_WALK * CID_STRIPES;
+
+	allocator_stats(p->core, &stats);
+	check_gauges(p, &stats);
+	check_holds(p, &stats);
+	check_available(p, &stats);
+	if ((small || s->at_rest) && !allocator_validate(p->core, &reason))
+		sim_fail(s, "validation", "%s: %s", p->name, reason);
+}
+
+/* ---- the end ---- */
+
+/* Whether any CID is left that @p could give. */
+static bool has_free_cid(const struct process *p)
+{
+	const struct cid_range *range = &p->sim->range;
+
+	if (p->sim->profile.wide)
+		return true;
+	for (uint32_t cid = range->min; cid <= range->max; cid++)
+		if (cid_range_contains(range, cid) &&
+		    !ledger_is_touched(&p->ledger, cid, p->sim->queue.now_ms))
+			return true;
+	return false;
+}
+
+static void check_at_rest(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	auditor_check_process(p);
+	if (p->view != VIEW_WATCHING || p->watched != s->server.len)
+		sim_fail(s, "sim", "%s has not seen everything", p->name);
+	if (p->in_flight != 0)
+		sim_fail(s, "liveness", "%s has %u requests in flight", p->name, p->in_flight);
+	if (p->ledger.needy > 0 && has_free_cid(p))
+		sim_fail(s, "liveness", "%u VMIs of %s are still in need", p->ledger.needy, p->name);
+	if (p->ledger.needy == 0 && p->last_wish_ms > s->rest_ms + SETTLED_MS)
+		sim_fail(s, "I9", "%s still has wishes", p->name);
+	if (p->ledger.needy == 0 && heap_contains(&p->timer.node))
+		sim_fail(s, "I9", "%s still waits for something", p->name);
+}
+
+static bool is_alone(const struct sim *s, const struct object *o)
+{
+	for (uint32_t i = 0; i < s->server.slot_count; i++) {
+		const struct object *other = &s->server.slots[i];
+
+		if (other->serial != 0 && other != o && other->has_cid && other->cid == o->cid)
+			return false;
+	}
+	return true;
+}
+
+/* All that want vsock and have never started have a valid CID of their own. */
+static void check_objects(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->server.slot_count; i++) {
+		const struct object *o = &s->server.slots[i];
+
+		if (o->serial == 0 || !o->wants || o->deleting ||
+		    s->auditor.biographies[o->serial].has_started)
+			continue;
+		if (!o->has_cid || !cid_range_contains(&s->range, o->cid) || !is_alone(s, o))
+			sim_fail(s, "liveness", "v%u has no valid CID of its own", o->slot);
+	}
+}
+
+/* I8: in a calm run each write was either applied or overtaken. */
+static void check_writes(struct sim *s)
+{
+	for (uint32_t i = 1; i <= s->server.serials; i++) {
+		const struct biography *b = &s->auditor.biographies[i];
+
+		if (b->sent != b->applied + b->turned_down)
+			sim_fail(s, "I8", "%u writes, %u applied, %u turned down", b->sent, b->applied,
+				 b->turned_down);
+	}
+}
+
+void auditor_finish(struct sim *s)
+{
+	bool served = true;
+
+	for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
+		struct process *p = &s->processes[i];
+
+		if (p->id == 0)
+			continue;
+		check_at_rest(p);
+		served = served && p->ledger.needy == 0;
+	}
+	if (served)
+		check_objects(s);
+	if (s->profile.calm)
+		check_writes(s);
+}

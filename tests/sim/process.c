@@ -1,0 +1,479 @@
+#include "sim/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "sim/sim.h"
+
+#define MAX_PAUSE_MS   120000
+#define MAX_BOOT_MS    5000
+#define RETRY_MS       1000 /* between two tries to list or watch */
+#define STALL_MS       60000
+#define TERM_BITS_MASK 0x7fffffffu /* after 2147483647 comes 0 */
+
+/* ---- turns ---- */
+
+static bool is_paused(const struct process *p)
+{
+	return p->paused_until_ms > p->sim->queue.now_ms;
+}
+
+static void send(struct process *p, const struct wish *w)
+{
+	static const struct answer not_sent = {.kind = ANSWER_LATER, .text = ""};
+	struct sim *s = p->sim;
+	struct author author = {.process = p->id};
+	uint32_t need;
+
+	TRACE(s, p->name, "wishes %s %s/%s cid=%u", w->kind == WISH_READ ? "READ" : "PATCH", w->name, w->uid,
+	      w->cid);
+	p->in_flight++;
+	p->last_wish_ms = s->queue.now_ms;
+	need = auditor_wish(p, w, &author);
+	if (s->failed || network_send(s, p, w, author, need))
+		return;
+	TRACE(s, p->name, "has no connection");
+	p->in_flight--;
+	ledger_settled(&p->ledger, object_serial_of(w->uid), w->cid, true);
+	allocator_answer(p->core, w->ticket, &not_sent, s->queue.now_ms);
+}
+
+static void turn(struct process *p)
+{
+	struct sim *s = p->sim;
+	uint64_t now_ms = s->queue.now_ms;
+	uint64_t deadline_ms;
+	struct wish wish;
+
+	p->look.uid[0] = '\0';
+	if (allocator_deadline(p->core) <= now_ms)
+		allocator_tick(p->core, now_ms);
+	while (!s->failed && allocator_next(p->core, &wish, now_ms))
+		send(p, &wish);
+	deadline_ms = allocator_deadline(p->core);
+	if (deadline_ms <= now_ms)
+		sim_fail(s, "I9", "the deadline does not move on: the loop would spin");
+	else if (deadline_ms == UINT64_MAX)
+		queue_cancel(&s->queue, &p->timer);
+	else
+		queue_at(&s->queue, &p->timer, deadline_ms);
+}
+
+static void on_timer(struct sim *s, struct event *e)
+{
+	struct process *p = container_of(e, struct process, timer);
+
+	if (is_paused(p))
+		queue_at(&s->queue, e, p->paused_until_ms);
+	else
+		turn(p);
+}
+
+/* ---- facts ---- */
+
+static void see(struct process *p, const struct object *o, bool listed)
+{
+	uint64_t now_ms = p->sim->queue.now_ms;
+
+	object_look(o, &p->look);
+	ledger_seen(&p->ledger, o, &p->look, listed, now_ms);
+	allocator_vmi_seen(p->core, &p->look, listed, now_ms);
+}
+
+static void see_gone(struct process *p, const struct object *o)
+{
+	uint64_t now_ms = p->sim->queue.now_ms;
+
+	object_look(o, &p->look);
+	ledger_gone(&p->ledger, o, now_ms);
+	allocator_vmi_gone(p->core, &p->look, now_ms);
+}
+
+static void on_notice(void *data, const struct notice *n)
+{
+	auditor_notice(data, n);
+}
+
+static bool surely_not_applied(const struct reply *reply, uint32_t cid)
+{
+	switch (reply->kind) {
+	case ANSWER_UNKNOWN:
+		return false;
+	case ANSWER_OBJECT:
+		return !reply->object.has_cid || reply->object.cid != cid;
+	default:
+		return true;
+	}
+}
+
+/* An answer counts as a look where the allocator still waits for it, that is in the period of need in which
+ * the request was sent. */
+static void take_look(struct process *p, const struct request *r)
+{
+	const struct object *o = &r->reply.object;
+	const struct entry *e = ledger_entry(&p->ledger, r->patch.serial);
+
+	object_look(o, &p->look);
+	if (e != NULL && e->needy && e->need == r->need && o->serial == r->patch.serial &&
+	    o->flaw != FLAW_UID)
+		ledger_seen(&p->ledger, o, &p->look, false, p->sim->queue.now_ms);
+}
+
+static const char *const answer_names[] = {"OBJECT",  "TEST_FAILED", "NOT_FOUND",
+					   "REFUSED", "LATER",       "UNKNOWN"};
+
+void process_answered(struct process *p, const struct request *r)
+{
+	struct answer answer = {.kind = r->reply.kind, .retry_ms = r->reply.retry_ms, .text = ""};
+	struct entry *e = ledger_entry(&p->ledger, r->patch.serial);
+	char text[200];
+
+	p->in_flight--;
+	p->look.uid[0] = '\0';
+	TRACE(p->sim, p->name, "is answered %s %s", answer_names[answer.kind],
+	      answer.kind == ANSWER_OBJECT ? object_describe(&r->reply.object, text, sizeof(text)) : "");
+	if (r->kind == WISH_PATCH)
+		ledger_settled(&p->ledger, r->patch.serial, r->patch.cid,
+			       surely_not_applied(&r->reply, r->patch.cid));
+	if (e != NULL && answer.kind == ANSWER_TEST_FAILED)
+		e->refused_falsely = !r->reply.genuine;
+	if (answer.kind == ANSWER_OBJECT) {
+		take_look(p, r);
+		answer.object = &p->look;
+	}
+	p->settled = r;
+	allocator_answer(p->core, r->ticket, &answer, p->sim->queue.now_ms);
+	p->settled = NULL;
+	if (p->stopped && p->in_flight == 0)
+		process_kill(p);
+	else
+		turn(p);
+}
+
+/* ---- the view: list, watch, and again ---- */
+
+static void relist(struct process *p, uint64_t at_ms)
+{
+	p->view = VIEW_LISTING;
+	p->listing = false;
+	queue_at(&p->sim->queue, &p->view_event, at_ms);
+}
+
+/* I3: the first list is consistent. A later one may be as old as what was seen already. */
+static uint32_t list_position(struct process *p)
+{
+	struct sim *s = p->sim;
+	uint32_t len = s->server.len;
+
+	if (p->lists == 0 || p->watched >= len || !sim_strikes(s, FAULT_LIST_STALE))
+		return len;
+	return p->watched + sim_below(s, len - p->watched + 1);
+}
+
+static void begin_list(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (p->page_room < s->server.slot_count) {
+		free(p->page);
+		p->page_room = s->server.slot_count;
+		p->page = sim_alloc(p->page_room, sizeof(*p->page));
+	}
+	p->list_upto = list_position(p);
+	p->page_len = server_snapshot(&s->server, p->list_upto, p->page, &p->list_version);
+	p->page_at = 0;
+	p->listing = true;
+	TRACE(s, p->name, "lists %u objects, rv=%llu", p->page_len, (unsigned long long)p->list_version);
+	ledger_list_started(&p->ledger);
+	allocator_list_started(p->core);
+}
+
+static void end_list(struct process *p)
+{
+	struct sim *s = p->sim;
+	char version[24];
+
+	(void)snprintf(version, sizeof(version), "%llu", (unsigned long long)p->list_version);
+	TRACE(s, p->name, "has the whole list");
+	ledger_list_done(&p->ledger, p->list_version, s->queue.now_ms);
+	p->lists++;
+	allocator_list_done(p->core, version, s->queue.now_ms);
+	p->watched = p->list_upto;
+	p->view = p->watched < s->server.compacted ? VIEW_BROKEN : VIEW_WATCHING;
+	if (p->view == VIEW_BROKEN)
+		queue_at(&s->queue, &p->view_event, s->queue.now_ms + RETRY_MS);
+	else
+		process_wake(p);
+}
+
+static void read_page(struct process *p)
+{
+	struct sim *s = p->sim;
+	uint32_t n = sim_between(s, 1, 20);
+
+	if (!p->listing) {
+		begin_list(p);
+	} else if (sim_strikes(s, FAULT_LIST_CUT)) {
+		relist(p, s->queue.now_ms + RETRY_MS);
+		return;
+	}
+	while (n-- > 0 && p->page_at < p->page_len)
+		see(p, &p->page[p->page_at++], true);
+	if (p->page_at < p->page_len)
+		queue_at(&s->queue, &p->view_event, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
+	else
+		end_list(p);
+}
+
+static uint32_t watch_delay(struct sim *s)
+{
+	if (sim_strikes(s, FAULT_WATCH_STALLED))
+		return sim_between(s, 1000, STALL_MS);
+	return sim_below(s, s->profile.delay_ms + 1);
+}
+
+void process_wake(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (p->id == 0 || p->view != VIEW_WATCHING || p->watched == s->server.len ||
+	    heap_contains(&p->view_event.node))
+		return;
+	queue_at(&s->queue, &p->view_event, s->queue.now_ms + watch_delay(s));
+}
+
+static void read_change(struct process *p)
+{
+	struct sim *s = p->sim;
+	const struct change *c = &s->server.history[p->watched];
+	struct object o = c->object;
+	char text[200];
+
+	if (sim_strikes(s, FAULT_WATCH_CUT)) {
+		p->view = VIEW_BROKEN;
+		queue_at(&s->queue, &p->view_event, s->queue.now_ms + sim_between(s, 1, 5) * RETRY_MS);
+		return;
+	}
+	p->watched++;
+	TRACE(s, p->name, "sees %s%s", c->kind == CHANGE_DELETED ? "the end of " : "",
+	      object_describe(&o, text, sizeof(text)));
+	if (c->kind == CHANGE_DELETED)
+		see_gone(p, &o);
+	else
+		see(p, &o, false);
+	if (p->watched < s->server.len)
+		queue_at(&s->queue, &p->view_event,
+			 s->queue.now_ms + (sim_below(s, 4) == 0 ? watch_delay(s) : 0));
+}
+
+/* A watch is resumed where it broke off, or if that is too long ago, begun anew with a list. */
+static void resume_watch(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (p->watched < s->server.compacted || sim_strikes(s, FAULT_WATCH_EXPIRED)) {
+		relist(p, s->queue.now_ms);
+		return;
+	}
+	p->view = VIEW_WATCHING;
+	process_wake(p);
+}
+
+static void on_view(struct sim *s, struct event *e)
+{
+	struct process *p = container_of(e, struct process, view_event);
+
+	if (is_paused(p)) {
+		queue_at(&s->queue, e, p->paused_until_ms);
+		return;
+	}
+	switch (p->view) {
+	case VIEW_LISTING:
+		read_page(p);
+		break;
+	case VIEW_WATCHING:
+		read_change(p);
+		break;
+	case VIEW_BROKEN:
+		resume_watch(p);
+		break;
+	}
+	if (p->id != 0)
+		turn(p);
+}
+
+/* ---- permissions ---- */
+
+/* Each raising is one compare-and-swap on the Lease: no two processes share a term. */
+static void raise_term(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	s->term = (s->term + 1) & TERM_BITS_MASK;
+	p->term = s->term;
+	p->has_term = true;
+	p->overflowed = false;
+	TRACE(s, p->name, "has term %u", p->term);
+	allocator_set_term(p->core, p->term);
+}
+
+static void set_gate(struct process *p, bool open)
+{
+	p->gate_open = open;
+	TRACE(p->sim, p->name, "is told that the gate is %s", open ? "open" : "closed");
+	allocator_set_gate(p->core, open);
+}
+
+static void on_campaign(struct sim *s, struct event *e)
+{
+	struct process *p = container_of(e, struct process, campaign);
+
+	if (is_paused(p) || (p->lists == 0 && !s->profile.eager)) {
+		queue_at(&s->queue, e,
+			 is_paused(p) ? p->paused_until_ms : s->queue.now_ms + s->profile.delay_ms);
+		return;
+	}
+	raise_term(p);
+	set_gate(p, true);
+	turn(p);
+}
+
+/* ---- life ---- */
+
+static void on_boot(struct sim *s, struct event *e)
+{
+	struct process *p = container_of(e, struct process, boot);
+
+	(void)s;
+	process_start(p);
+}
+
+void process_init(struct process *p, struct sim *s)
+{
+	p->sim = s;
+	p->id = 0;
+	p->core = NULL;
+	p->view_event = (struct event){.run = on_view};
+	p->campaign = (struct event){.run = on_campaign};
+	p->timer = (struct event){.run = on_timer};
+	p->boot = (struct event){.run = on_boot};
+}
+
+void process_free(struct process *p)
+{
+	ledger_free(&p->ledger);
+	free(p->page);
+}
+
+void process_start(struct process *p)
+{
+	struct sim *s = p->sim;
+	struct allocator_options options = {
+		.range = &s->range,
+		.quarantine_ms = s->profile.quarantine_ms,
+		.max_in_flight = s->profile.window,
+		.rng = &p->rng,
+		.notice = on_notice,
+		.data = p,
+	};
+
+	p->id = ++s->process_ids;
+	(void)snprintf(p->name, sizeof(p->name), "p%u", p->id);
+	TRACE(s, p->name, "starts");
+	rng_init_seeded(&p->rng, s->profile.same_seed ? s->seed : rng_u64(&s->rng));
+	if (allocator_create(&p->core, &options) != 0)
+		abort();
+	ledger_reset(&p->ledger, &s->range, s->profile.quarantine_ms, s->profile.slots);
+	p->paused_until_ms = 0;
+	p->watched = p->lists = 0;
+	p->gate_open = p->has_term = p->stopped = p->overflowed = false;
+	p->in_flight = 0;
+	p->last_wish_ms = 0;
+	p->settled = NULL;
+	relist(p, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
+	queue_at(&s->queue, &p->campaign, s->queue.now_ms + sim_below(s, s->profile.delay_ms * 2 + 1));
+}
+
+void process_kill(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (p->id == 0)
+		return;
+	TRACE(s, p->name, "ends");
+	p->id = 0;
+	allocator_free(p->core);
+	p->core = NULL;
+	queue_cancel(&s->queue, &p->view_event);
+	queue_cancel(&s->queue, &p->campaign);
+	queue_cancel(&s->queue, &p->timer);
+	queue_at(&s->queue, &p->boot, s->queue.now_ms + sim_below(s, MAX_BOOT_MS));
+}
+
+/* ---- trouble ---- */
+
+static void stop(struct process *p)
+{
+	TRACE(p->sim, p->name, "is told to stop");
+	p->stopped = true;
+	allocator_stop(p->core);
+	if (p->in_flight == 0)
+		process_kill(p);
+}
+
+static void lose_term(struct process *p)
+{
+	TRACE(p->sim, p->name, "has no term any more");
+	p->has_term = false;
+	allocator_clear_term(p->core);
+	queue_at(&p->sim->queue, &p->campaign, p->sim->queue.now_ms + sim_below(p->sim, 20000));
+}
+
+static void trouble(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (sim_strikes(s, FAULT_PAUSED))
+		p->paused_until_ms = s->queue.now_ms + sim_between(s, 1, MAX_PAUSE_MS);
+	else if (sim_strikes(s, FAULT_STOPPED))
+		stop(p);
+	else if (p->has_term && sim_strikes(s, FAULT_TERM_LOST))
+		lose_term(p);
+	else if (p->has_term && sim_strikes(s, FAULT_TERM_RAISED))
+		raise_term(p);
+	else if (sim_strikes(s, FAULT_GATE_MOVED))
+		set_gate(p, !p->gate_open);
+	else
+		return;
+	if (p->id != 0 && !is_paused(p))
+		turn(p);
+}
+
+void process_trouble(struct sim *s)
+{
+	struct process *p = &s->processes[sim_below(s, s->profile.processes)];
+
+	if (p->id == 0) {
+		/* A second one beside those that run, and the first one again after it has ended. */
+		if (!heap_contains(&p->boot.node) && sim_strikes(s, FAULT_OVERLAPPED))
+			queue_at(&s->queue, &p->boot, s->queue.now_ms);
+		return;
+	}
+	if (sim_strikes(s, FAULT_CRASHED))
+		process_kill(p);
+	else if (!is_paused(p))
+		trouble(p);
+}
+
+void process_repair(struct process *p)
+{
+	if (p->id == 0 || p->stopped)
+		return;
+	/* What nobody could tell from a missed deletion is cleared up by a list that shows all of it. */
+	if (p->sim->profile.chance[FAULT_FLAWED] > 0)
+		relist(p, p->sim->queue.now_ms);
+	if (!p->has_term || !p->gate_open)
+		queue_at(&p->sim->queue, &p->campaign, p->sim->queue.now_ms);
+}
