@@ -36,261 +36,253 @@ static struct reflector_watch_end ended(const struct kube_answer *answer)
 	} while (0)
 
 START_TEST(a_stream_that_ends_goes_on_where_it_was)
-	{
-		struct kube_answer eof = answered(200, "");
-		struct reflector_watch_end end = ended(&eof);
+{
+	struct kube_answer eof = answered(200, "");
+	struct reflector_watch_end end = ended(&eof);
 
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH,
-			       REFLECTOR_SPREAD);
-		end.full_life = true; /* the servers' ends are spread already by timeoutSeconds */
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH,
-			       REFLECTOR_NOW);
-	}
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH, REFLECTOR_SPREAD);
+	end.full_life = true; /* the servers' ends are spread already by timeoutSeconds */
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH, REFLECTOR_NOW);
+}
 END_TEST
 
 START_TEST(a_lost_connection_is_like_an_end)
-	{
-		static const int errors[] = {-ECONNRESET, -EPIPE, -EPROTO, -EIO, -EHOSTUNREACH};
+{
+	static const int errors[] = {-ECONNRESET, -EPIPE, -EPROTO, -EIO, -EHOSTUNREACH};
 
-		for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-			struct kube_answer lost = failed(errors[i], 200);
-			struct reflector_watch_end end = ended(&lost);
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		struct kube_answer lost = failed(errors[i], 200);
+		struct reflector_watch_end end = ended(&lost);
 
-			assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT,
-				       REFLECTOR_WATCH, REFLECTOR_SPREAD);
-			end.full_life = true;
-			assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT,
-				       REFLECTOR_WATCH, REFLECTOR_SPREAD);
-		}
+		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
+			       REFLECTOR_SPREAD);
+		end.full_life = true;
+		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
+			       REFLECTOR_SPREAD);
 	}
+}
 END_TEST
 
 START_TEST(our_own_deadline_is_a_stall)
-	{
-		struct kube_answer late = failed(-ETIMEDOUT, 200);
-		struct reflector_watch_end end = ended(&late);
+{
+	struct kube_answer late = failed(-ETIMEDOUT, 200);
+	struct reflector_watch_end end = ended(&late);
 
-		end.full_life = true;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_WATCH,
-			       REFLECTOR_SPREAD);
-		late.status = 0; /* never answered, or not even connected */
-		end = (struct reflector_watch_end){.answer = &late};
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
-			       REFLECTOR_BACKOFF);
-	}
+	end.full_life = true;
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_WATCH,
+		       REFLECTOR_SPREAD);
+	late.status = 0; /* never answered, or not even connected */
+	end = (struct reflector_watch_end){.answer = &late};
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
+		       REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(a_whole_watch_of_silence_is_looked_into)
-	{
-		struct kube_answer answer = answered(200, "");
-		struct reflector_watch_end end = {.answer = &answer, .healthy = true, .full_life = true};
+{
+	struct kube_answer answer = answered(200, "");
+	struct reflector_watch_end end = {.answer = &answer, .healthy = true, .full_life = true};
 
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_CHECK,
-			       REFLECTOR_NOW);
-		answer.error = -ETIMEDOUT;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_CHECK,
-			       REFLECTOR_SPREAD);
-	}
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_CHECK, REFLECTOR_NOW);
+	answer.error = -ETIMEDOUT;
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_CHECK,
+		       REFLECTOR_SPREAD);
+}
 END_TEST
 
 START_TEST(watches_that_end_at_once_back_off_and_then_list)
-	{
-		struct kube_answer eof = answered(200, "");
-		struct reflector_watch_end end = {.answer = &eof};
+{
+	struct kube_answer eof = answered(200, "");
+	struct reflector_watch_end end = {.answer = &eof};
 
-		for (end.short_watches = 1; end.short_watches < REFLECTOR_SHORT_WATCHES; end.short_watches++)
-			assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH,
-				       REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_LIST,
+	for (end.short_watches = 1; end.short_watches < REFLECTOR_SHORT_WATCHES; end.short_watches++)
+		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_WATCH,
 			       REFLECTOR_BACKOFF);
-	}
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_LIST, REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(a_server_that_is_away_is_no_reason_for_a_list)
-	{
-		struct kube_answer refused = failed(-ECONNREFUSED, 0);
-		struct reflector_watch_end end = {.answer = &refused, .short_watches = 100};
+{
+	struct kube_answer refused = failed(-ECONNREFUSED, 0);
+	struct reflector_watch_end end = {.answer = &refused, .short_watches = 100};
 
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
-			       REFLECTOR_BACKOFF);
-	}
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
+		       REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(an_expired_past_leads_to_a_list_in_each_of_its_forms)
-	{
-		struct kube_answer forms[] = {answered(410, "Gone"), answered(410, "Expired"),
-					      answered(410, "")};
-		struct kube_answer ok = answered(200, "");
+{
+	struct kube_answer forms[] = {answered(410, "Gone"), answered(410, "Expired"), answered(410, "")};
+	struct kube_answer ok = answered(200, "");
 
-		for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-			struct reflector_watch_end opening = {.answer = &forms[i]};
-			struct reflector_watch_end event = {.answer = &ok,
-							    .broken = true,
-							    .error_event = true,
-							    .event = &forms[i].failure,
-							    .healthy = true};
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		struct reflector_watch_end opening = {.answer = &forms[i]};
+		struct reflector_watch_end event = {.answer = &ok,
+						    .broken = true,
+						    .error_event = true,
+						    .event = &forms[i].failure,
+						    .healthy = true};
 
-			assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED,
-				       REFLECTOR_LIST, REFLECTOR_SPREAD);
-			assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED,
-				       REFLECTOR_LIST, REFLECTOR_SPREAD);
-			assert_verdict(reflector_after_list(&forms[i], false, true),
-				       REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST, REFLECTOR_BACKOFF);
-			assert_verdict(reflector_after_list(&forms[i], false, false),
-				       REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST, REFLECTOR_NOW);
-		}
+		assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+			       REFLECTOR_SPREAD);
+		assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+			       REFLECTOR_SPREAD);
+		assert_verdict(reflector_after_list(&forms[i], false, true), REFLECTOR_RESTART_EXPIRED,
+			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
+		assert_verdict(reflector_after_list(&forms[i], false, false), REFLECTOR_RESTART_EXPIRED,
+			       REFLECTOR_LIST, REFLECTOR_NOW);
 	}
+}
 END_TEST
 
 START_TEST(a_past_that_expires_as_soon_as_it_was_listed_backs_off)
-	{
-		struct kube_answer gone = answered(410, "Gone");
-		struct kube_answer ok = answered(200, "");
-		struct reflector_watch_end opening = {.answer = &gone, .unproven = true};
-		struct reflector_watch_end event = {
-			.answer = &ok, .error_event = true, .event = &gone.failure, .unproven = true};
+{
+	struct kube_answer gone = answered(410, "Gone");
+	struct kube_answer ok = answered(200, "");
+	struct reflector_watch_end opening = {.answer = &gone, .unproven = true};
+	struct reflector_watch_end event = {
+		.answer = &ok, .error_event = true, .event = &gone.failure, .unproven = true};
 
-		assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
-	}
+	assert_verdict(reflector_after_watch(&opening), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	assert_verdict(reflector_after_watch(&event), REFLECTOR_RESTART_EXPIRED, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(a_throttled_watch_waits_and_does_not_list)
-	{
-		struct kube_answer many = answered(429, "TooManyRequests");
-		struct kube_answer ok = answered(200, "");
-		struct reflector_watch_end end = {.answer = &many};
-		struct reflector_verdict v;
+{
+	struct kube_answer many = answered(429, "TooManyRequests");
+	struct kube_answer ok = answered(200, "");
+	struct reflector_watch_end end = {.answer = &many};
+	struct reflector_verdict v;
 
-		many.retry_after = true;
-		many.retry_after_s = 7;
-		many.failure.retry_after_s = 3;
-		v = reflector_after_watch(&end);
-		assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_WATCH, REFLECTOR_BACKOFF);
-		ck_assert_uint_eq(v.retry_after_s, 7);
-		many.failure.retry_after_s = 9;
-		ck_assert_uint_eq(reflector_after_watch(&end).retry_after_s, 9);
-		end = (struct reflector_watch_end){
-			.answer = &ok, .error_event = true, .event = &many.failure};
-		v = reflector_after_watch(&end);
-		assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_WATCH, REFLECTOR_BACKOFF);
-		ck_assert_uint_eq(v.retry_after_s, 9);
-		v = reflector_after_list(&many, false, true);
-		assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_LIST, REFLECTOR_BACKOFF);
-		ck_assert_uint_eq(v.retry_after_s, 9);
-	}
+	many.retry_after = true;
+	many.retry_after_s = 7;
+	many.failure.retry_after_s = 3;
+	v = reflector_after_watch(&end);
+	assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_WATCH, REFLECTOR_BACKOFF);
+	ck_assert_uint_eq(v.retry_after_s, 7);
+	many.failure.retry_after_s = 9;
+	ck_assert_uint_eq(reflector_after_watch(&end).retry_after_s, 9);
+	end = (struct reflector_watch_end){.answer = &ok, .error_event = true, .event = &many.failure};
+	v = reflector_after_watch(&end);
+	assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_WATCH, REFLECTOR_BACKOFF);
+	ck_assert_uint_eq(v.retry_after_s, 9);
+	v = reflector_after_list(&many, false, true);
+	assert_verdict(v, REFLECTOR_RESTART_THROTTLED, REFLECTOR_LIST, REFLECTOR_BACKOFF);
+	ck_assert_uint_eq(v.retry_after_s, 9);
+}
 END_TEST
 
 START_TEST(code_429_counts_whatever_the_reason_says)
-	{
-		struct kube_answer odd = answered(429, "Expired");
-		struct reflector_watch_end end = {.answer = &odd};
+{
+	struct kube_answer odd = answered(429, "Expired");
+	struct reflector_watch_end end = {.answer = &odd};
 
-		ck_assert_int_eq(reflector_after_watch(&end).reason, REFLECTOR_RESTART_THROTTLED);
-	}
+	ck_assert_int_eq(reflector_after_watch(&end).reason, REFLECTOR_RESTART_THROTTLED);
+}
 END_TEST
 
 START_TEST(other_refusals_of_a_watch_lead_to_a_list)
-	{
-		static const int codes[] = {400, 401, 403, 500, 503, 504};
+{
+	static const int codes[] = {400, 401, 403, 500, 503, 504};
 
-		for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-			struct kube_answer no = answered(codes[i], "Whatever");
-			struct kube_answer ok = answered(200, "");
-			struct reflector_watch_end end = {.answer = &no};
-
-			assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
-				       REFLECTOR_BACKOFF);
-			end = (struct reflector_watch_end){
-				.answer = &ok, .error_event = true, .event = &no.failure};
-			assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
-				       REFLECTOR_BACKOFF);
-		}
-	}
-END_TEST
-
-START_TEST(a_server_that_says_later_is_watched_later)
-	{
-		struct kube_answer draining = answered(503, "ServiceUnavailable");
-		struct reflector_watch_end end = {.answer = &draining};
-
-		draining.retry_after = true;
-		draining.retry_after_s = 1;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_WATCH,
-			       REFLECTOR_BACKOFF);
-	}
-END_TEST
-
-START_TEST(what_cannot_be_read_leads_to_a_list)
-	{
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct kube_answer no = answered(codes[i], "Whatever");
 		struct kube_answer ok = answered(200, "");
-		struct kube_answer aborted = failed(-EBADMSG, 200);
-		struct reflector_watch_end end = ended(&aborted);
+		struct reflector_watch_end end = {.answer = &no};
 
-		end.broken = true;
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
+		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
 			       REFLECTOR_BACKOFF);
-		end.error_event = true; /* without a Status */
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&ok, true, true), REFLECTOR_RESTART_DECODE,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&ok, true, false), REFLECTOR_RESTART_DECODE,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-	}
-END_TEST
-
-START_TEST(a_404_asks_what_is_served)
-	{
-		struct kube_answer absent = answered(404, "NotFound");
-		struct kube_answer ok = answered(200, "");
-		struct reflector_watch_end end = {.answer = &absent};
-		struct reflector_verdict v = reflector_after_watch(&end);
-
-		assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
-		ck_assert(v.absent);
-		v = reflector_after_list(&absent, false, true);
-		assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
-		ck_assert(v.absent);
-		end = (struct reflector_watch_end){
-			.answer = &ok, .error_event = true, .event = &absent.failure};
+		end = (struct reflector_watch_end){.answer = &ok, .error_event = true, .event = &no.failure};
 		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
 			       REFLECTOR_BACKOFF);
 	}
+}
+END_TEST
+
+START_TEST(a_server_that_says_later_is_watched_later)
+{
+	struct kube_answer draining = answered(503, "ServiceUnavailable");
+	struct reflector_watch_end end = {.answer = &draining};
+
+	draining.retry_after = true;
+	draining.retry_after_s = 1;
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_WATCH,
+		       REFLECTOR_BACKOFF);
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_leads_to_a_list)
+{
+	struct kube_answer ok = answered(200, "");
+	struct kube_answer aborted = failed(-EBADMSG, 200);
+	struct reflector_watch_end end = ended(&aborted);
+
+	end.broken = true;
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	end.error_event = true; /* without a Status */
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	assert_verdict(reflector_after_list(&ok, true, true), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	assert_verdict(reflector_after_list(&ok, true, false), REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_404_asks_what_is_served)
+{
+	struct kube_answer absent = answered(404, "NotFound");
+	struct kube_answer ok = answered(200, "");
+	struct reflector_watch_end end = {.answer = &absent};
+	struct reflector_verdict v = reflector_after_watch(&end);
+
+	assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
+	ck_assert(v.absent);
+	v = reflector_after_list(&absent, false, true);
+	assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
+	ck_assert(v.absent);
+	end = (struct reflector_watch_end){.answer = &ok, .error_event = true, .event = &absent.failure};
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(a_list_that_broke_off_is_listed_again)
-	{
-		struct kube_answer lost = failed(-ECONNRESET, 200);
-		struct kube_answer silent = failed(-ETIMEDOUT, 200);
-		struct kube_answer away = failed(-ETIMEDOUT, 0);
+{
+	struct kube_answer lost = failed(-ECONNRESET, 200);
+	struct kube_answer silent = failed(-ETIMEDOUT, 200);
+	struct kube_answer away = failed(-ETIMEDOUT, 0);
 
-		assert_verdict(reflector_after_list(&lost, false, false), REFLECTOR_RESTART_TRANSPORT,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&silent, false, true), REFLECTOR_RESTART_STALLED,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-		assert_verdict(reflector_after_list(&away, false, true), REFLECTOR_RESTART_TRANSPORT,
-			       REFLECTOR_LIST, REFLECTOR_BACKOFF);
-	}
+	assert_verdict(reflector_after_list(&lost, false, false), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	assert_verdict(reflector_after_list(&silent, false, true), REFLECTOR_RESTART_STALLED, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+	assert_verdict(reflector_after_list(&away, false, true), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_LIST,
+		       REFLECTOR_BACKOFF);
+}
 END_TEST
 
 START_TEST(failures_are_put_into_words)
-	{
-		struct kube_answer lost = failed(-ECONNRESET, 200);
-		struct kube_answer no = answered(403, "Forbidden");
-		struct kube_answer ok = answered(200, "");
-		struct error err;
+{
+	struct kube_answer lost = failed(-ECONNRESET, 200);
+	struct kube_answer no = answered(403, "Forbidden");
+	struct kube_answer ok = answered(200, "");
+	struct error err;
 
-		(void)snprintf(no.failure.message, sizeof(no.failure.message), "you may not");
-		ck_assert_int_eq(reflector_explain(&lost, &err), -ECONNRESET);
-		ck_assert_str_eq(err.message, "lost");
-		ck_assert_int_lt(reflector_explain(&no, &err), 0);
-		ck_assert_str_eq(err.message, "HTTP 403 Forbidden: you may not");
-		ck_assert_int_lt(reflector_explain(&ok, &err), 0);
-		ck_assert_str_eq(err.message, "the server ended the watch");
-	}
+	(void)snprintf(no.failure.message, sizeof(no.failure.message), "you may not");
+	ck_assert_int_eq(reflector_explain(&lost, &err), -ECONNRESET);
+	ck_assert_str_eq(err.message, "lost");
+	ck_assert_int_lt(reflector_explain(&no, &err), 0);
+	ck_assert_str_eq(err.message, "HTTP 403 Forbidden: you may not");
+	ck_assert_int_lt(reflector_explain(&ok, &err), 0);
+	ck_assert_str_eq(err.message, "the server ended the watch");
+}
 END_TEST
 
 int main(void)

@@ -46,119 +46,119 @@ static const char *news(struct fixture *fx)
 #define assert_silent(fx) ck_assert_str_eq(news(fx), "")
 
 START_TEST(a_first_list_is_told_and_later_ones_are_not)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_listed(&fx.view, "v1", 3, "20");
-		assert_told(&fx, "things.example.org/v1: synced: 3 objects at resourceVersion 20");
-		reflector_view_listed(&fx.view, "v1", 4, "21");
-		reflector_view_watching(&fx.view, "22");
-		assert_silent(&fx);
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_listed(&fx.view, "v1", 3, "20");
+	assert_told(&fx, "things.example.org/v1: synced: 3 objects at resourceVersion 20");
+	reflector_view_listed(&fx.view, "v1", 4, "21");
+	reflector_view_watching(&fx.view, "22");
+	assert_silent(&fx);
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(an_interruption_is_told_once_and_so_is_its_end)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_listed(&fx.view, "v1", 3, "20");
-		(void)news(&fx);
-		reflector_view_broken(&fx.view, &fx.why, 1000);
-		assert_told(&fx, "view interrupted");
-		ck_assert_ptr_nonnull(strstr(fx.news, "because"));
-		for (uint64_t now = 2000; now < 1000000; now += 1000)
-			reflector_view_broken(&fx.view, &fx.why, now);
-		assert_silent(&fx);
-		reflector_view_watching(&fx.view, "21");
-		assert_told(&fx, "view restored: the watch goes on at resourceVersion 21");
-		reflector_view_watching(&fx.view, "22");
-		assert_silent(&fx);
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_listed(&fx.view, "v1", 3, "20");
+	(void)news(&fx);
+	reflector_view_broken(&fx.view, &fx.why, 1000);
+	assert_told(&fx, "view interrupted");
+	ck_assert_ptr_nonnull(strstr(fx.news, "because"));
+	for (uint64_t now = 2000; now < 1000000; now += 1000)
+		reflector_view_broken(&fx.view, &fx.why, now);
+	assert_silent(&fx);
+	reflector_view_watching(&fx.view, "21");
+	assert_told(&fx, "view restored: the watch goes on at resourceVersion 21");
+	reflector_view_watching(&fx.view, "22");
+	assert_silent(&fx);
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(an_interruption_may_end_with_a_list)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_listed(&fx.view, "v1", 3, "20");
-		reflector_view_broken(&fx.view, &fx.why, 1000);
-		(void)news(&fx);
-		reflector_view_listed(&fx.view, "v1", 4, "21");
-		assert_told(&fx, "view restored by a new list: 4 objects at resourceVersion 21");
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_listed(&fx.view, "v1", 3, "20");
+	reflector_view_broken(&fx.view, &fx.why, 1000);
+	(void)news(&fx);
+	reflector_view_listed(&fx.view, "v1", 4, "21");
+	assert_told(&fx, "view restored by a new list: 4 objects at resourceVersion 21");
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(a_short_interruption_soon_after_another_is_not_told)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_listed(&fx.view, "v1", 3, "20");
-		reflector_view_broken(&fx.view, &fx.why, 1000);
-		reflector_view_watching(&fx.view, "21");
-		(void)news(&fx);
-		reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS - 1);
-		reflector_view_watching(&fx.view, "22");
-		assert_silent(&fx);
-		reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
-		assert_told(&fx, "view interrupted");
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_listed(&fx.view, "v1", 3, "20");
+	reflector_view_broken(&fx.view, &fx.why, 1000);
+	reflector_view_watching(&fx.view, "21");
+	(void)news(&fx);
+	reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS - 1);
+	reflector_view_watching(&fx.view, "22");
+	assert_silent(&fx);
+	reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
+	assert_told(&fx, "view interrupted");
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(a_long_interruption_soon_after_another_is_told_late)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_listed(&fx.view, "v1", 3, "20");
-		reflector_view_broken(&fx.view, &fx.why, 1000);
-		reflector_view_watching(&fx.view, "21");
-		(void)news(&fx);
-		for (uint64_t now = 2000; now < 1000 + REFLECTOR_VIEW_QUIET_MS; now += 1000)
-			reflector_view_broken(&fx.view, &fx.why, now);
-		assert_silent(&fx);
-		reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
-		assert_told(&fx, "view interrupted");
-		reflector_view_watching(&fx.view, "22");
-		assert_told(&fx, "view restored");
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_listed(&fx.view, "v1", 3, "20");
+	reflector_view_broken(&fx.view, &fx.why, 1000);
+	reflector_view_watching(&fx.view, "21");
+	(void)news(&fx);
+	for (uint64_t now = 2000; now < 1000 + REFLECTOR_VIEW_QUIET_MS; now += 1000)
+		reflector_view_broken(&fx.view, &fx.why, now);
+	assert_silent(&fx);
+	reflector_view_broken(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
+	assert_told(&fx, "view interrupted");
+	reflector_view_watching(&fx.view, "22");
+	assert_told(&fx, "view restored");
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(a_resource_that_is_absent_is_told_once)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		for (uint64_t now = 1000; now < 1000000; now += 1000)
-			reflector_view_absent(&fx.view, &fx.why, now);
-		assert_told(&fx, "things.example.org: not served by the API server, waiting for it");
-		reflector_view_listed(&fx.view, "v1", 0, "20");
-		assert_told(&fx, "synced: 0 objects");
-		teardown(&fx);
-	}
+	setup(&fx);
+	for (uint64_t now = 1000; now < 1000000; now += 1000)
+		reflector_view_absent(&fx.view, &fx.why, now);
+	assert_told(&fx, "things.example.org: not served by the API server, waiting for it");
+	reflector_view_listed(&fx.view, "v1", 0, "20");
+	assert_told(&fx, "synced: 0 objects");
+	teardown(&fx);
+}
 END_TEST
 
 START_TEST(a_server_that_is_away_from_the_start_is_told_once)
-	{
-		struct fixture fx;
+{
+	struct fixture fx;
 
-		setup(&fx);
-		reflector_view_broken(&fx.view, &fx.why, 1000);
-		assert_told(&fx, "cannot be listed yet");
-		reflector_view_absent(&fx.view, &fx.why, 2000);
-		assert_silent(&fx);
-		reflector_view_absent(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
-		assert_told(&fx, "not served");
-		teardown(&fx);
-	}
+	setup(&fx);
+	reflector_view_broken(&fx.view, &fx.why, 1000);
+	assert_told(&fx, "cannot be listed yet");
+	reflector_view_absent(&fx.view, &fx.why, 2000);
+	assert_silent(&fx);
+	reflector_view_absent(&fx.view, &fx.why, 1000 + REFLECTOR_VIEW_QUIET_MS);
+	assert_told(&fx, "not served");
+	teardown(&fx);
+}
 END_TEST
 
 int main(void)
