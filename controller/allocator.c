@@ -297,7 +297,8 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 	}
 	vmi_store_show(&a->store, r, h);
 	r->ours = h->asked;
-	if (h->asked)
+	/* I4: each write counts once. Who puts our value back later is a foreign writer like any other. */
+	if (h->awaited)
 		allocator_notify(
 			a, r,
 			(struct notice){.kind = NOTICE_ASSIGNED,
@@ -306,6 +307,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 	else if (known)
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
+	h->awaited = false;
 	if (!cid_range_contains(a->options.range, cid))
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = cid});
 	trim_holds(a, r, now_ms);

@@ -270,6 +270,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 		return false;
 	}
 	h->asked = true;
+	h->awaited = true;
 	w->written_version = r->version;
 	work_move(a, w, WORK_ASSIGNING);
 	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);

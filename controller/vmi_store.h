@@ -32,6 +32,7 @@ struct vmi_hold {
 	uint32_t cid;
 	bool visible; /* the owner's status shows it */
 	bool asked;   /* a write of ours asked for it and may have been applied, or may yet be */
+	bool awaited; /* and none of the looks since that write has shown it */
 	/** The guest has it, whatever the status says: shown when the owner started (I2), or its migration
 	 * source's. */
 	bool guest;

@@ -184,6 +184,24 @@ START_TEST(an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours)
 }
 END_TEST
 
+START_TEST(i4_our_own_value_put_back_by_somebody_else_counts_as_foreign)
+{
+	uint32_t cid;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	answer_with_cid("a", VMI_PHASE_PENDING, 1);
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 2);
+	see(vmi_holding("a", VMI_PHASE_PENDING, cid), 3);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 2);
+	expect_nothing(3);
+	done();
+}
+END_TEST
+
 START_TEST(a_failed_test_is_read_and_tried_again_at_once)
 {
 	struct vmi v;
@@ -325,6 +343,7 @@ int main(void)
 		i4_an_answer_without_our_cid_is_a_failure_told_once_and_tried_later_with_the_same_cid,
 		an_unknown_outcome_is_read_back_and_the_same_cid_used_again,
 		an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours,
+		i4_our_own_value_put_back_by_somebody_else_counts_as_foreign,
 		a_failed_test_is_read_and_tried_again_at_once,
 		a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin,
 		a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal,
