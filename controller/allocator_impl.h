@@ -43,7 +43,7 @@ struct assignment {
 	uint8_t state;                     /* enum work_state */
 	uint8_t resume;                    /* state after BLOCKED */
 	uint8_t urgency;                   /* enum urgency, of the queue that it is in */
-	uint8_t overtaken;                 /* failed tests in a row */
+	uint8_t overtaken;                 /* writes that were, in a row */
 };
 
 /** A request in flight. */

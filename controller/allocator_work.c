@@ -7,7 +7,7 @@
 
 #define WORK_BACKOFF_INITIAL_MS 500
 #define WORK_BACKOFF_MAX_MS     60000
-/* Failed tests in a row after which even an object that keeps moving has to wait. */
+/* Overtaken writes in a row after which even an object that keeps moving has to wait. */
 #define MAX_OVERTAKEN 5
 /* A server may ask for any pause; longer ones are not believed. */
 #define MAX_PAUSE_MS 60000
@@ -313,9 +313,15 @@ static void notify_about(struct allocator *a, struct vmi_record *r, enum notice_
 	allocator_notify(a, r, (struct notice){.kind = kind, .cid = cid, .text = text});
 }
 
+static void count_overtaken(struct assignment *w)
+{
+	if (w->overtaken <= MAX_OVERTAKEN)
+		w->overtaken++;
+}
+
 /* The object has moved on since we looked: read it and try again at once, for the race may be close. But an
  * object that has not changed is refused for a reason that a new try will not heal. */
-static void after_read(struct allocator *a, struct assignment *w, uint64_t now_ms)
+static void try_again(struct allocator *a, struct assignment *w, uint64_t now_ms)
 {
 	bool refused = w->refused_version != 0 && w->record->version == w->refused_version;
 
@@ -327,6 +333,11 @@ static void after_read(struct allocator *a, struct assignment *w, uint64_t now_m
 		work_block(a, w, WORK_WANTING, now_ms);
 	else
 		work_move(a, w, WORK_WANTING);
+}
+
+static bool shows(const struct vmi *v, uint32_t cid)
+{
+	return v->cid_state == VMI_CID_PRESENT && v->cid == cid;
 }
 
 static void answered_object(struct allocator *a, struct assignment *w, const struct slot *slot,
@@ -344,12 +355,16 @@ static void answered_object(struct allocator *a, struct assignment *w, const str
 	allocator_vmi_seen(a, object, false, now_ms);
 	if (r->work != w)
 		return;
-	if (slot->kind == WISH_READ) {
-		after_read(a, w, now_ms);
+	if (slot->kind == WISH_PATCH && !shows(object, slot->cid)) {
+		notify_about(a, r, NOTICE_REVERTED, slot->cid, "");
+		work_block(a, w, WORK_WANTING, now_ms);
 		return;
 	}
-	notify_about(a, r, NOTICE_REVERTED, slot->cid, "");
-	work_block(a, w, WORK_WANTING, now_ms);
+	/* A read; or our CID was there and did not last: a newer look is known that lacks it, or the VMI has
+	 * to leave it to another one. */
+	if (slot->kind == WISH_PATCH)
+		count_overtaken(w);
+	try_again(a, w, now_ms);
 }
 
 /* All requests stop for a while: as long as the server asked for, or longer each time where it did not say.
@@ -370,6 +385,21 @@ static void work_requeue(struct allocator *a, struct assignment *w, const struct
 	work_move(a, w, slot->kind == WISH_READ ? WORK_DOUBTING : WORK_WANTING);
 }
 
+static void answered_test_failed(struct allocator *a, struct assignment *w, const struct slot *slot,
+				 const char *text, uint64_t now_ms)
+{
+	if (slot->kind == WISH_READ) {
+		/* A read has no tests: who says so may go on saying so. */
+		notify_about(a, w->record, NOTICE_REFUSED, 0, text);
+		work_block(a, w, WORK_DOUBTING, now_ms);
+		return;
+	}
+	notify_about(a, w->record, NOTICE_OVERTAKEN, slot->cid, text);
+	w->refused_version = w->written_version;
+	count_overtaken(w);
+	work_move(a, w, WORK_DOUBTING);
+}
+
 static void answered(struct allocator *a, struct assignment *w, const struct slot *slot,
 		     const struct answer *answer, uint64_t now_ms)
 {
@@ -380,10 +410,7 @@ static void answered(struct allocator *a, struct assignment *w, const struct slo
 		answered_object(a, w, slot, answer->object, now_ms);
 		break;
 	case ANSWER_TEST_FAILED:
-		notify_about(a, r, NOTICE_OVERTAKEN, slot->cid, answer->text);
-		w->refused_version = w->written_version;
-		w->overtaken++;
-		work_move(a, w, WORK_DOUBTING);
+		answered_test_failed(a, w, slot, answer->text, now_ms);
 		break;
 	case ANSWER_NOT_FOUND:
 		notify_about(a, r, NOTICE_VANISHED, slot->cid, answer->text);

@@ -145,6 +145,30 @@ START_TEST(i4_an_answer_without_our_cid_is_a_failure_told_once_and_tried_later_w
 }
 END_TEST
 
+START_TEST(i4_an_answer_that_shows_our_cid_is_no_revert_though_the_vmi_has_to_leave_it)
+{
+	struct vmi v;
+	uint32_t cid;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	see(vmi_holding("b", VMI_PHASE_RUNNING, cid), 1);
+	answer_with_cid("a", VMI_PHASE_PENDING, 2);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 1);
+	expect_patch("a", 2);
+	ck_assert_uint_eq(wish.old_cid, cid);
+	v = vmi_holding("a", VMI_PHASE_PENDING, wish.cid);
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 3); /* somebody has removed it again */
+	answer(ANSWER_OBJECT, &v, 4);
+	expect_patch("a", 4);
+	ck_assert(!wish.replaces);
+	ck_assert_uint_eq(told[NOTICE_REVERTED], 0);
+	done();
+}
+END_TEST
+
 START_TEST(an_unknown_outcome_is_read_back_and_the_same_cid_used_again)
 {
 	struct vmi v;
@@ -232,6 +256,22 @@ START_TEST(a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin)
 	answer(ANSWER_OBJECT, &v, 1);
 	ck_assert_uint_eq(told[NOTICE_REFUSED], 1);
 	expect_nothing(1);
+	done();
+}
+END_TEST
+
+START_TEST(a_read_that_is_answered_as_a_write_is_no_reason_to_spin)
+{
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	expect_read("a", 1);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	ck_assert_uint_eq(told[NOTICE_REFUSED], 1);
+	expect_nothing(1);
+	(void)wait_for_wish(1);
+	ck_assert_int_eq(wish.kind, WISH_READ);
 	done();
 }
 END_TEST
@@ -341,11 +381,13 @@ int main(void)
 		i2_nothing_is_written_to_a_vmi_that_has_started,
 		a_phase_that_can_come_back_is_guarded_by_the_version,
 		i4_an_answer_without_our_cid_is_a_failure_told_once_and_tried_later_with_the_same_cid,
+		i4_an_answer_that_shows_our_cid_is_no_revert_though_the_vmi_has_to_leave_it,
 		an_unknown_outcome_is_read_back_and_the_same_cid_used_again,
 		an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours,
 		i4_our_own_value_put_back_by_somebody_else_counts_as_foreign,
 		a_failed_test_is_read_and_tried_again_at_once,
 		a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin,
+		a_read_that_is_answered_as_a_write_is_no_reason_to_spin,
 		a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal,
 		a_vmi_that_started_meanwhile_is_left_alone,
 		a_throttling_server_is_left_alone_as_long_as_it_asked,
