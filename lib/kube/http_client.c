@@ -195,8 +195,21 @@ static void watchdog_arm(struct http_client *c)
 	(void)uv_timer_start(&c->watchdog, on_watchdog, first->key > now_ms ? first->key - now_ms : 1, 0);
 }
 
-/* Bytes move no deadline in the heap, they only leave their time in the transfer; so a deadline that is
- * reached may turn out to be a later one. */
+/* What a transfer's deadline has become when it is reached: a later time, or @now_ms where it is over. Bytes
+ * only leave their time in the transfer and move nothing in the heap. If this process was stopped for long,
+ * they may be waiting unread: the first time that it is over, the loop gets one more turn to read them. */
+static uint64_t transfer_deadline(struct http_transfer *t, uint64_t now_ms)
+{
+	uint64_t due_ms = t->heard_ms + t->req->idle_timeout_ms;
+
+	if (due_ms > now_ms)
+		return due_ms;
+	if (t->doubted)
+		return now_ms;
+	t->doubted = true;
+	return now_ms + 1;
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct http_client *c = timer->data;
@@ -205,7 +218,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 	while ((first = heap_first(&c->deadlines)) != NULL && first->key <= now_ms) {
 		struct http_transfer *t = container_of(first, struct http_transfer, idle);
-		uint64_t due_ms = t->heard_ms + t->req->idle_timeout_ms;
+		uint64_t due_ms = transfer_deadline(t, now_ms);
 
 		if (due_ms <= now_ms)
 			transfer_end(t, -ETIMEDOUT, "the server was silent for too long");

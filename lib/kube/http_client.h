@@ -36,11 +36,11 @@ struct http_client_options {
 	const char *ca_pem;  /* PEM text; the only trust root when given (TRN-1) */
 	const char *cert_file, *key_file;
 	const char *cert_pem, *key_pem;
-	bool insecure;           /* no verification of the server */
 	const char *server_name; /* SNI and verified name, where it differs from the URL's host (TRN-2) */
 	const char *proxy_url;   /* NULL: HTTP_PROXY, HTTPS_PROXY and NO_PROXY as they are in the environment
 				    now; this machine itself is never behind a proxy (TRN-5) */
 	const char *user_agent;
+	bool insecure;            /* no verification of the server */
 	uint32_t max_connections; /* at once; more requests wait inside libcurl. 0 = no limit */
 };
 

@@ -73,6 +73,15 @@ static void socket_close(struct engine_socket *s)
 	uv_close((uv_handle_t *)&s->poll, on_socket_closed);
 }
 
+static void on_prompt(uv_idle_t *idle);
+
+/* T8: nothing can be done about it inside libcurl; drive() will, in the loop's next turn. */
+static void engine_break(struct http_engine *e)
+{
+	e->broken = true;
+	(void)uv_idle_start(&e->prompt, on_prompt);
+}
+
 /* T14: no easy handle is left; then the multi while contexts and loop live; then libuv's handles. */
 static void engine_maybe_teardown(struct http_engine *e)
 {
@@ -178,7 +187,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	 * the poll off; if libcurl still wants the socket it would be deaf. */
 	if (!uv_is_closing((uv_handle_t *)poll) && !uv_is_active((uv_handle_t *)poll) &&
 	    uv_poll_start(poll, s->events, on_poll) != 0)
-		e->broken = true;
+		engine_break(e);
 }
 
 static struct engine_socket *socket_open(struct http_engine *e, curl_socket_t fd)
@@ -221,11 +230,8 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
 		s->events = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
 			    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
 	}
-	if (s == NULL || uv_poll_start(&s->poll, s->events, on_poll) != 0) {
-		/* T8: -1 would end in a crash. drive() tears the engine down. */
-		e->broken = true;
-		(void)uv_idle_start(&e->prompt, on_prompt);
-	}
+	if (s == NULL || uv_poll_start(&s->poll, s->events, on_poll) != 0)
+		engine_break(e);
 	return 0;
 }
 

@@ -18,6 +18,12 @@ uint64_t http_transfer_now_ms(void)
 	return uv_hrtime() / 1000000;
 }
 
+static void hear(struct http_transfer *t)
+{
+	t->heard_ms = http_transfer_now_ms();
+	t->doubted = false;
+}
+
 /* T7: the way to end a transfer from one of its own callbacks. */
 static size_t stop_with(struct http_transfer *t, int verdict)
 {
@@ -94,7 +100,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data)
 	long status = 0;
 	int rc;
 
-	t->heard_ms = http_transfer_now_ms();
+	hear(t);
 	if (t->status != 0)
 		return n; /* a trailer */
 	t->head_len += n;
@@ -122,7 +128,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 	size_t n = size * count;
 	int rc;
 
-	t->heard_ms = http_transfer_now_ms();
+	hear(t);
 	rc = n > 0 && t->req->on_data != NULL ? t->req->on_data(t->req, bytes, n) : 0;
 	return rc != 0 ? stop_with(t, rc) : n;
 }
@@ -254,7 +260,7 @@ int http_transfer_load(struct http_transfer *t, const struct http_settings *sett
 	if (rc != 0)
 		return rc;
 	t->req = req;
-	t->heard_ms = http_transfer_now_ms();
+	hear(t);
 	rc = load_headers(t, &target, err);
 	if (rc == 0 && target.connect_to != NULL) {
 		t->connect_to = curl_slist_append(NULL, target.connect_to);

@@ -27,6 +27,7 @@ struct http_transfer {
 	struct http_result result;  /* once concluded */
 	struct heap_node idle;      /* in the client's heap of deadlines; key in ms of uv_hrtime() */
 	uint64_t heard_ms;          /* last byte of the answer, or the start */
+	bool doubted;               /* its idle timeout has passed; bytes may be waiting unread */
 
 	CURL *easy;
 	struct curl_slist *headers; /* T17: these two are borrowed by the easy handle */

@@ -1,0 +1,232 @@
+/* Requests and clients of HTTP that we end ourselves: canceled, refused by a callback, closed. */
+#include <errno.h>
+
+#include "support/suite.h"
+#include "test_http_client_probe.h"
+
+static struct rig rig;
+
+static void answer_hello(void *data, struct fake_conn *c, const struct fake_request *r)
+{
+	(void)data;
+	(void)r;
+	fake_conn_answer(c, 200, NULL, "hello");
+}
+
+START_TEST(a_request_canceled_before_the_loop_turns_was_never_sent)
+{
+	struct probe p;
+
+	rig_open(&rig, answer_hello, NULL);
+	probe_init(&p, &rig, "/");
+	http_request_cancel(&p.req); /* not started: nothing happens */
+	probe_start(&p);
+	http_request_cancel(&p.req);
+	http_request_cancel(&p.req);
+	ck_assert_int_eq(p.done, 0);
+	ck_assert_uint_eq(http_client_pending(rig.client), 1);
+	LOOP_UNTIL(&rig.loop, p.done == 1);
+	ck_assert_int_eq(p.result.error, -ECANCELED);
+	ck_assert(!p.result.sent);
+	ck_assert_uint_eq(http_client_pending(rig.client), 0);
+	http_request_cancel(&p.req);
+	loop_run_turns(&rig.loop, 10);
+	ck_assert_int_eq(p.done, 1);
+	ck_assert_uint_eq(fake_server_requests(rig.server), 0);
+	probe_free(&p);
+	rig_close(&rig);
+}
+END_TEST
+
+static void answer_endlessly(void *data, struct fake_conn *c, const struct fake_request *r)
+{
+	struct fake_conn **kept = data;
+
+	(void)r;
+	*kept = c;
+	fake_conn_begin(c, 200, NULL);
+	fake_conn_chunk(c, "some");
+}
+
+START_TEST(a_request_canceled_within_its_answer_ends_there)
+{
+	struct fake_conn *kept = NULL;
+	struct probe p;
+
+	rig_open(&rig, answer_endlessly, (void *)&kept);
+	probe_init(&p, &rig, "/");
+	probe_start(&p);
+	LOOP_UNTIL(&rig.loop, p.body.len == 4);
+	fake_conn_chunk(kept, "more");
+	http_request_cancel(&p.req);
+	LOOP_UNTIL(&rig.loop, p.done == 1);
+	ck_assert_int_eq(p.result.error, -ECANCELED);
+	ck_assert_int_eq(p.result.status, 200);
+	ck_assert(p.result.sent);
+	LOOP_UNTIL(&rig.loop, fake_server_open_connections(rig.server) == 0);
+	ck_assert_str_eq(buf_str(&p.body), "some");
+	probe_free(&p);
+	rig_close(&rig);
+}
+END_TEST
+
+static struct probe *other;
+static int other_was;
+
+static void cancel_other(struct probe *p)
+{
+	(void)p;
+	other_was = other->done;
+	http_request_cancel(&other->req);
+	ck_assert_int_eq(other->done, other_was); /* never inside cancel */
+}
+
+START_TEST(on_done_may_cancel_another_request)
+{
+	struct probe p[2];
+
+	rig_open(&rig, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		probe_init(&p[i], &rig, "/");
+		probe_start(&p[i]);
+	}
+	p[0].then = cancel_other;
+	other = &p[1];
+	LOOP_UNTIL(&rig.loop, fake_server_requests(rig.server) == 2);
+	http_request_cancel(&p[0].req);
+	LOOP_UNTIL(&rig.loop, p[1].done == 1);
+	ck_assert_int_eq(p[1].result.error, -ECANCELED);
+	for (int i = 0; i < 2; i++)
+		probe_free(&p[i]);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(an_error_from_a_callback_ends_the_request_with_it)
+{
+	struct probe p;
+
+	/* T7 */
+	rig_open(&rig, answer_hello, NULL);
+	for (int i = 0; i < 4; i++) {
+		probe_init(&p, &rig, "/");
+		if (i % 2 == 0)
+			p.head_verdict = -EBADMSG;
+		else
+			p.data_verdict = -ENOSPC;
+		probe_run(&p);
+		ck_assert_int_eq(p.result.error, i % 2 == 0 ? -EBADMSG : -ENOSPC);
+		ck_assert_int_eq(p.result.status, 200);
+		ck_assert_str_eq(buf_str(&p.body), i % 2 == 0 ? "" : "hello");
+		ck_assert_str_eq(p.message, strerror(-p.result.error));
+		probe_free(&p);
+	}
+	probe_init(&p, &rig, "/");
+	probe_run(&p); /* the verdict of another request does not stick */
+	ck_assert_int_eq(p.result.error, 0);
+	probe_free(&p);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(closing_ends_every_request_before_its_callback)
+{
+	enum { N = 40 };
+	static struct probe p[N];
+	const struct http_client_options options = {.max_connections = 8};
+	struct probe late;
+
+	rig_open_with(&rig, NULL, NULL, &options);
+	for (int i = 0; i < N; i++) {
+		probe_init(&p[i], &rig, "/");
+		probe_start(&p[i]);
+	}
+	LOOP_UNTIL(&rig.loop, fake_server_requests(rig.server) == 8);
+	http_client_close(rig.client, rig_on_client_closed, &rig);
+	probe_init(&late, &rig, "/");
+	ck_assert_int_eq(http_client_start(rig.client, &late.req, NULL), -ESHUTDOWN);
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(p[i].done, 0);
+	while (!rig.client_closed)
+		(void)uv_run(&rig.loop, UV_RUN_ONCE);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(p[i].done, 1);
+		ck_assert_int_eq(p[i].result.error, -ECANCELED);
+		probe_free(&p[i]);
+	}
+	probe_free(&late);
+	rig.client = NULL;
+	rig_close(&rig);
+}
+END_TEST
+
+static void close_client(struct probe *p)
+{
+	http_client_close(p->rig->client, rig_on_client_closed, p->rig);
+	ck_assert(!p->rig->client_closed);
+}
+
+START_TEST(on_done_may_close_the_client)
+{
+	struct probe p[2];
+
+	rig_open(&rig, answer_hello, NULL);
+	for (int i = 0; i < 2; i++) {
+		probe_init(&p[i], &rig, "/");
+		probe_start(&p[i]);
+	}
+	http_request_cancel(&p[0].req);
+	p[0].then = close_client;
+	LOOP_UNTIL(&rig.loop, rig.client_closed);
+	ck_assert_int_eq(p[0].done, 1);
+	ck_assert_int_eq(p[1].done, 1);
+	for (int i = 0; i < 2; i++)
+		probe_free(&p[i]);
+	rig.client = NULL;
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(two_clients_on_one_loop_do_not_touch_each_other)
+{
+	const struct http_client_options options = {0};
+	struct http_client *second;
+	struct http_client *first;
+	struct probe p[2];
+
+	rig_open(&rig, NULL, NULL);
+	ck_assert_int_eq(http_client_open(&second, &rig.loop, &options, NULL), 0);
+	first = rig.client;
+	for (int i = 0; i < 2; i++) {
+		probe_init(&p[i], &rig, "/");
+		rig.client = i == 0 ? first : second;
+		probe_start(&p[i]);
+	}
+	LOOP_UNTIL(&rig.loop, fake_server_requests(rig.server) == 2);
+	http_client_close(second, rig_on_client_closed, &rig);
+	LOOP_UNTIL(&rig.loop, rig.client_closed);
+	rig.client_closed = false;
+	rig.client = first;
+	ck_assert_int_eq(p[1].done, 1);
+	ck_assert_int_eq(p[0].done, 0);
+	rig_close(&rig);
+	ck_assert_int_eq(p[0].done, 1);
+	for (int i = 0; i < 2; i++)
+		probe_free(&p[i]);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_request_canceled_before_the_loop_turns_was_never_sent,
+		a_request_canceled_within_its_answer_ends_there,
+		on_done_may_cancel_another_request,
+		an_error_from_a_callback_ends_the_request_with_it,
+		closing_ends_every_request_before_its_callback,
+		on_done_may_close_the_client,
+		two_clients_on_one_loop_do_not_touch_each_other,
+	};
+
+	return suite_run("http_client_cancel", tests, ARRAY_LEN(tests));
+}
