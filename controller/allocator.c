@@ -152,12 +152,20 @@ static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_m
 		let_go(a, oldest, now_ms);
 }
 
-/* Of two VMIs that show the same CID, which one keeps it: who has started, who got it from us, who is older,
- * and at last the smaller UID, so that any two replicas decide alike. */
+/* Nothing is written to it any more, whatever it shows. */
+static bool is_fixed(const struct vmi_record *r)
+{
+	return r->started || r->deleting || !r->wants;
+}
+
+/* Of two VMIs that show the same CID, which one keeps it: who cannot be given another one (that is who has
+ * started, who ends, and who never asked for vsock and was created with a CID, which its launcher would use
+ * all the same), who got it from us, who is older, and at last the smaller UID, so that any two replicas
+ * decide alike. */
 static bool beats(const struct vmi_record *x, const struct vmi_record *y)
 {
-	if (x->started != y->started)
-		return x->started;
+	if (is_fixed(x) != is_fixed(y))
+		return is_fixed(x);
 	if (x->ours != y->ours)
 		return x->ours;
 	if (x->created_s != y->created_s)

@@ -103,6 +103,9 @@ void auditor_committed(struct sim *s, const struct object *before, const struct 
 		b->has_started = true;
 	if (before == NULL || before->has_cid != after->has_cid || before->cid != after->cid)
 		b->writer = author;
+	/* Nobody can read it there; whoever mends that is the one who wrote it. */
+	if (after->flaw == FLAW_STATUS || after->flaw == FLAW_CID)
+		b->writer = (struct author){0};
 	if (author.process != 0)
 		check_our_write(s, before, after, &author);
 }

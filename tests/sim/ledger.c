@@ -188,15 +188,20 @@ static void write_key(const struct ledger *l, const struct entry *e, char out[st
 	strcpy(stpcpy(stpcpy(out + 1, v.namespace), "/"), v.name);
 }
 
-/* Issue 4, "Foreign values": who has started keeps the CID, then who got it from us, then the older one, then
- * the smaller UID. */
+static bool is_fixed(const struct entry *e)
+{
+	return e->started || e->deleting || !e->wants;
+}
+
+/* Who keeps a CID that both show: who cannot be given another one, then who got it from us, then the older
+ * one, then the smaller UID. */
 static bool beats(const struct ledger *l, const struct entry *x, const struct entry *y)
 {
 	char x_key[80];
 	char y_key[80];
 
-	if (x->started != y->started)
-		return x->started;
+	if (is_fixed(x) != is_fixed(y))
+		return is_fixed(x);
 	if (x->ours != y->ours)
 		return x->ours;
 	if (x->created_s != y->created_s)

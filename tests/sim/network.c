@@ -82,7 +82,7 @@ static enum fault draw_fault(struct sim *s, enum wish_kind kind)
 			r -= s->profile.chance[i];
 			continue;
 		}
-		if (kind == WISH_READ && (i == FAULT_REVERTED || i == FAULT_FALSE_422 || i == FAULT_LATE))
+		if (kind == WISH_READ && (i == FAULT_REVERTED || i == FAULT_LATE))
 			return FAULT_COUNT;
 		sim_count(s, (enum fault)i);
 		return (enum fault)i;

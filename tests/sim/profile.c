@@ -120,10 +120,22 @@ static void draw_group(struct profile *p, struct rng *rng, enum fault first, enu
 			p->chance[i] = (uint16_t)between(rng, 1, worst[i]);
 }
 
+/* One kind of answer to nearly everything, so that whatever is tried again at once is tried again for ever.
+ */
+static void draw_storm(struct profile *p, struct rng *rng)
+{
+	unsigned int fault = below(rng, FAULT_LAST_OF_REQUEST + 1);
+
+	memset(p->chance, 0, sizeof(*p->chance) * (FAULT_LAST_OF_REQUEST + 1));
+	p->chance[fault] = (uint16_t)between(rng, 300, 1000);
+}
+
 static void draw_faults(struct profile *p, struct rng *rng)
 {
 	if (below(rng, 4) != 0)
 		draw_group(p, rng, FAULT_NO_CONNECTION, FAULT_LAST_OF_REQUEST);
+	if (below(rng, 16) == 0)
+		draw_storm(p, rng);
 	if (below(rng, 2) == 0)
 		draw_group(p, rng, FAULT_WATCH_STALLED, FAULT_LIST_STALE);
 	if (below(rng, 2) == 0)

@@ -166,6 +166,28 @@ START_TEST(of_two_that_have_not_started_the_older_one_keeps_the_cid)
 }
 END_TEST
 
+START_TEST(of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it)
+{
+	struct vmi unwilling = vmi_holding("b", VMI_PHASE_PENDING, 77);
+	struct vmi ending = vmi_holding("d", VMI_PHASE_PENDING, 78);
+
+	given_leader();
+	unwilling.wants_vsock = false;
+	unwilling.created_s = ending.created_s = 2000;
+	ending.deleting = true;
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	see(unwilling, 0);
+	expect_patch("a", 0);
+	ck_assert_uint_eq(wish.old_cid, 77);
+	see(vmi_holding("c", VMI_PHASE_PENDING, 78), 0);
+	see(ending, 0);
+	expect_patch("c", 0);
+	ck_assert_uint_eq(wish.old_cid, 78);
+	expect_nothing(0);
+	done();
+}
+END_TEST
+
 START_TEST(i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives)
 {
 	struct vmi target;
@@ -265,6 +287,7 @@ int main(void)
 		a_foreign_value_is_told_and_adopted_and_the_guests_value_stays_held,
 		of_two_that_share_a_cid_the_started_one_keeps_it_and_the_other_gets_a_fresh_one,
 		of_two_that_have_not_started_the_older_one_keeps_the_cid,
+		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
 		running_duplicates_are_told_and_never_changed,
 		an_invalid_value_is_replaced_before_the_start,
