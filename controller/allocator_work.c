@@ -9,6 +9,8 @@
 #define WORK_BACKOFF_MAX_MS     60000
 /* Overtaken writes in a row after which even an object that keeps moving has to wait. */
 #define MAX_OVERTAKEN 5
+/* Times that a VMI whose CID was lost again is served at once. */
+#define MAX_RELAPSES 2
 /* A server may ask for any pause; longer ones are not believed. */
 #define MAX_PAUSE_MS 60000
 
@@ -62,6 +64,14 @@ static void work_block(struct allocator *a, struct assignment *w, enum work_stat
 		work_move(a, w, resume); /* no memory for a timer: rather too early than never */
 }
 
+/* I8, no fight, and I9: somebody undoes what we write, for the third time now. The more often that was, the
+ * longer we wait before the next write. */
+static void work_hold_back(struct allocator *a, struct assignment *w, uint8_t relapses, uint64_t now_ms)
+{
+	w->backoff.tries = relapses - MAX_RELAPSES - 1u;
+	work_block(a, w, WORK_WANTING, now_ms);
+}
+
 void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 {
 	struct assignment *w = r->work;
@@ -86,6 +96,10 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	r->work = w;
 	a->waiting++;
 	work_move(a, w, WORK_WANTING);
+	if (r->relapses > MAX_RELAPSES)
+		work_hold_back(a, w, r->relapses, now_ms);
+	if (r->relapses < UINT8_MAX)
+		r->relapses++;
 }
 
 void work_drop(struct allocator *a, struct vmi_record *r)

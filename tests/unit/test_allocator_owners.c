@@ -166,6 +166,30 @@ START_TEST(of_two_that_have_not_started_the_older_one_keeps_the_cid)
 }
 END_TEST
 
+START_TEST(i8_a_writer_who_undoes_our_writes_is_answered_ever_more_slowly)
+{
+	uint64_t now_ms = 0;
+	uint32_t cid = 0;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), now_ms);
+	for (int i = 0; i < 12; i++) {
+		uint64_t before_ms = now_ms;
+
+		now_ms = wait_for_wish(now_ms);
+		if (i < 3)
+			ck_assert_uint_eq(now_ms, before_ms);
+		else
+			ck_assert_uint_ge(now_ms - before_ms, i < 10 ? 500u << (i - 3) : 60000);
+		ck_assert(i == 0 || wish.cid == cid);
+		cid = wish.cid;
+		answer_with_cid("a", VMI_PHASE_PENDING, now_ms);
+		see(vmi_with("a", VMI_PHASE_PENDING), now_ms);
+	}
+	done();
+}
+END_TEST
+
 START_TEST(of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it)
 {
 	struct vmi unwilling = vmi_holding("b", VMI_PHASE_PENDING, 77);
@@ -287,6 +311,7 @@ int main(void)
 		a_foreign_value_is_told_and_adopted_and_the_guests_value_stays_held,
 		of_two_that_share_a_cid_the_started_one_keeps_it_and_the_other_gets_a_fresh_one,
 		of_two_that_have_not_started_the_older_one_keeps_the_cid,
+		i8_a_writer_who_undoes_our_writes_is_answered_ever_more_slowly,
 		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
 		running_duplicates_are_told_and_never_changed,
