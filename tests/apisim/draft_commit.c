@@ -12,6 +12,7 @@
 
 #define GENERATED_LENGTH 5
 #define GENERATED_BASE   58 /* what a label leaves for it */
+#define GENERATED_TRIES  8
 
 static void drop(struct node *n, const char *key)
 {
@@ -29,15 +30,12 @@ static void take_over(struct draft *d, struct node *to, const struct node *from,
 		drop(to, key);
 }
 
-static void generate_name(struct draft *d)
+static void generate_one(struct draft *d, const char *prefix)
 {
 	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	const char *prefix = metadata_text(&d->tree, d->meta, "generateName");
 	char name[GENERATED_BASE + GENERATED_LENGTH + 1];
 	int len;
 
-	if (prefix[0] == '\0' || metadata_text(&d->tree, d->meta, "name")[0] != '\0')
-		return;
 	len = snprintf(name, GENERATED_BASE + 1, "%s", prefix);
 	if (len > GENERATED_BASE)
 		len = GENERATED_BASE;
@@ -45,6 +43,22 @@ static void generate_name(struct draft *d)
 		name[len++] = letters[rng_below(&d->x->sim->rng, sizeof(letters) - 1)];
 	name[len] = '\0';
 	metadata_set(&d->tree, d->meta, "name", name);
+}
+
+/* A name that nobody has, but for bad luck several times over. */
+static void generate_name(struct draft *d)
+{
+	const char *prefix = metadata_text(&d->tree, d->meta, "generateName");
+	struct store *s = &d->x->sim->store;
+	bool taken = true;
+
+	if (prefix[0] == '\0' || metadata_text(&d->tree, d->meta, "name")[0] != '\0')
+		return;
+	for (int tries = 0; tries < GENERATED_TRIES && taken; tries++) {
+		generate_one(d, prefix);
+		taken = store_get(s, d->resource, d->x->route.namespace,
+				  metadata_text(&d->tree, d->meta, "name")) != NULL;
+	}
 }
 
 /* What the server sets in a new object, whatever the client said. */

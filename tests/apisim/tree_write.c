@@ -73,7 +73,7 @@ void tree_write_double(struct buf *out, double value)
 		if (strtod(text, NULL) == size)
 			break;
 	}
-	exponent = atoi(strchr(text, 'e') + 1);
+	exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
 	*strchr(text, 'e') = '\0';
 	for (const char *c = text; *c != '\0'; c++)
 		if (*c != '.')

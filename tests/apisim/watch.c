@@ -67,9 +67,29 @@ static void write_event(struct watch *w, const struct event *e, struct buf *out)
 	w->sent += now || before;
 }
 
+static bool silent(const struct watch *w)
+{
+	const struct fault_effect *e = &w->x->effect;
+
+	return e->stall_events >= 0 && w->sent >= (uint64_t)e->stall_events;
+}
+
+static bool to_end(const struct watch *w)
+{
+	const struct fault_effect *e = &w->x->effect;
+
+	return e->end_watch_after >= 0 && w->sent >= (uint64_t)e->end_watch_after;
+}
+
+/* A fault says: no further. */
+static bool paused(const struct watch *w)
+{
+	return silent(w) || to_end(w);
+}
+
 static void write_initial(struct watch *w, struct buf *out)
 {
-	for (; w->initial_at < w->initial.count && out->len < BATCH_BYTES; w->initial_at++) {
+	for (; w->initial_at < w->initial.count && out->len < BATCH_BYTES && !paused(w); w->initial_at++) {
 		const struct object *o = w->initial.items[w->initial_at];
 
 		if (!about(w, o) || !selector_matches(&w->options.selector, o))
@@ -86,20 +106,6 @@ static void write_initial(struct watch *w, struct buf *out)
 		bookmark_frame(w, w->start_rv, true, out);
 }
 
-static bool silent(const struct watch *w)
-{
-	const struct fault_effect *e = &w->x->effect;
-
-	return e->stall_events >= 0 && w->sent >= (uint64_t)e->stall_events;
-}
-
-static bool to_end(const struct watch *w)
-{
-	const struct fault_effect *e = &w->x->effect;
-
-	return e->end_watch_after >= 0 && w->sent >= (uint64_t)e->end_watch_after;
-}
-
 /* A batch of frames into @out. */
 static void collect(struct watch *w, struct buf *out)
 {
@@ -109,7 +115,7 @@ static void collect(struct watch *w, struct buf *out)
 		write_initial(w, out);
 		return;
 	}
-	while (w->next < h->next && out->len < BATCH_BYTES && !silent(w) && !to_end(w)) {
+	while (w->next < h->next && out->len < BATCH_BYTES && !paused(w)) {
 		const struct event *e = history_at(h, w->next++);
 
 		if (e->rv <= w->start_rv)
@@ -135,7 +141,7 @@ void watch_pump(struct watch *w)
 		return;
 	w->pumping = true;
 	must_buf(&out);
-	while (!w->stopped && !silent(w)) {
+	while (!w->stopped && !paused(w)) {
 		if (http_conn_pending(c) > 0) {
 			if (w->initial_done && too_slow(w)) {
 				w->x->sim->stats.watches_cut++;
@@ -207,13 +213,15 @@ static void on_time(struct http_conn *c)
 	uint64_t rv = x->sim->store.revision;
 	struct buf out;
 
+	if (silent(w)) /* not even an end */
+		return;
 	if (now >= w->deadline_ms) {
 		watch_end(w);
 		return;
 	}
 	if (now >= w->bookmark_ms) {
 		w->bookmark_ms = now + x->sim->options.bookmark_ms;
-		if (w->options.bookmarks && caught_up && !silent(w) && rv > w->start_rv) {
+		if (w->options.bookmarks && caught_up && rv > w->start_rv) {
 			must_buf(&out);
 			bookmark_frame(w, rv, false, &out);
 			http_conn_stream(c, out.data, out.len);
