@@ -184,6 +184,37 @@ START_TEST(silence_before_the_first_byte_counts_and_each_request_has_its_own)
 }
 END_TEST
 
+static void on_pause_over(uv_timer_t *timer)
+{
+	*(bool *)timer->data = true;
+}
+
+START_TEST(a_request_that_waits_does_not_turn_the_loop)
+{
+	uv_timer_t pause;
+	bool over = false;
+	int turns = 0;
+	struct probe p;
+
+	/* T4: neither an idle handle nor a timer of 0 ms may stay active. */
+	rig_open(&rig, NULL, NULL);
+	probe_init(&p, &rig, "/");
+	p.req.total_timeout_ms = 60000;
+	p.req.idle_timeout_ms = 60000;
+	probe_start(&p);
+	LOOP_UNTIL(&rig.loop, fake_server_requests(rig.server) == 1);
+	ck_assert_int_eq(uv_timer_init(&rig.loop, &pause), 0);
+	pause.data = &over;
+	ck_assert_int_eq(uv_timer_start(&pause, on_pause_over, 300, 0), 0);
+	for (; !over; turns++)
+		(void)uv_run(&rig.loop, UV_RUN_ONCE);
+	ck_assert_int_lt(turns, 30);
+	uv_close((uv_handle_t *)&pause, NULL);
+	rig_close(&rig);
+	probe_free(&p);
+}
+END_TEST
+
 START_TEST(a_name_that_does_not_exist_is_no_route)
 {
 	struct probe p;
@@ -247,6 +278,7 @@ int main(void)
 		silence_ends_an_answer_and_bytes_keep_it_alive,
 		bytes_that_wait_unread_are_no_silence,
 		silence_before_the_first_byte_counts_and_each_request_has_its_own,
+		a_request_that_waits_does_not_turn_the_loop,
 		a_name_that_does_not_exist_is_no_route,
 		a_resolver_that_hangs_holds_nothing_up,
 	};
