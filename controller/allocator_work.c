@@ -195,14 +195,16 @@ static struct slot *take_slot(struct allocator *a, struct assignment *w, enum wi
 	return NULL;
 }
 
-/* A CID that this VMI holds already and that nobody else does: asked for before with an unknown outcome, or
- * removed from its status by somebody. Giving the same one again makes a late first write harmless. */
+/* A CID that we asked for before, for this VMI, and that nobody else holds: its outcome is not known, or
+ * somebody removed it from the status. Giving the same one again makes a late first write harmless. I1: only
+ * what we asked for. A value that somebody else showed here once may be of another leader's stripe, who draws
+ * it for another VMI while it does not know of this one. */
 static bool held_before(const struct allocator *a, const struct vmi_record *r, uint32_t *cid)
 {
 	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
 		const struct vmi_hold *first = vmi_store_owner(&a->store, h->cid, NULL);
 
-		if (h->visible || !cid_range_contains(a->options.range, h->cid))
+		if (h->visible || !h->asked || !cid_range_contains(a->options.range, h->cid))
 			continue;
 		if (first == h && vmi_store_owner(&a->store, h->cid, h) == NULL) {
 			*cid = h->cid;

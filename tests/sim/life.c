@@ -24,17 +24,26 @@ static bool copied_cid(struct sim *s, uint32_t *cid)
 	return false;
 }
 
-/* One of those that the present or the next leader draws from. */
+/* One that a controller has asked for, maybe in a write that has yet to land: by chance, or by malice. */
+static bool asked_cid(struct sim *s, uint32_t *cid)
+{
+	const struct process *p = &s->processes[sim_below(s, s->profile.processes)];
+
+	if (p->id == 0 || p->ledger.claim_count == 0)
+		return false;
+	*cid = p->ledger.claims[sim_below(s, p->ledger.claim_count)].cid;
+	return true;
+}
+
+/* One that the present leader or the next one could draw. */
 static uint32_t likely_cid(struct sim *s)
 {
 	uint32_t stripe = cid_stripe_of(s->term + sim_below(s, 2));
 	uint32_t slots = (s->range.max - s->range.min) / CID_STRIPES + 1;
-	uint32_t cid =
-		s->range.min - cid_stripe_of(s->range.min) + stripe + sim_below(s, slots) * CID_STRIPES;
 
-	if (s->profile.wide)
-		return cid;
-	return sim_between(s, s->range.min, s->range.max);
+	if (!s->profile.wide)
+		return sim_between(s, s->range.min, s->range.max);
+	return s->range.min - cid_stripe_of(s->range.min) + stripe + sim_below(s, slots) * CID_STRIPES;
 }
 
 /* What a foreign writer writes. */
@@ -43,13 +52,17 @@ static uint32_t foreign_cid(struct sim *s)
 	static const uint32_t reserved[] = {0, 1, 2, UINT32_MAX};
 	uint32_t cid;
 
-	switch (sim_below(s, 5)) {
+	switch (sim_below(s, 6)) {
 	case 0:
 		return reserved[sim_below(s, ARRAY_LEN(reserved))];
 	case 1:
 		return (uint32_t)rng_u64(&s->rng);
 	case 2:
 		if (copied_cid(s, &cid))
+			return cid;
+		break;
+	case 3:
+		if (asked_cid(s, &cid))
 			return cid;
 		break;
 	default:

@@ -47,7 +47,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_FALSE_404] = 40,     [FAULT_FALSE_422] = 40,    [FAULT_GARBLED] = 40,
 	[FAULT_WATCH_STALLED] = 10, [FAULT_WATCH_CUT] = 15,    [FAULT_WATCH_EXPIRED] = 400,
 	[FAULT_LIST_CUT] = 200,     [FAULT_LIST_STALE] = 500,  [FAULT_CRASHED] = 15,
-	[FAULT_PAUSED] = 15,        [FAULT_OVERLAPPED] = 20,   [FAULT_STOPPED] = 6,
+	[FAULT_PAUSED] = 15,        [FAULT_OVERLAPPED] = 60,   [FAULT_STOPPED] = 6,
 	[FAULT_TERM_LOST] = 10,     [FAULT_TERM_RAISED] = 10,  [FAULT_GATE_MOVED] = 20,
 	[FAULT_PRESEEDED] = 300,    [FAULT_FOREIGN] = 60,      [FAULT_OVERWRITTEN] = 300,
 	[FAULT_CONTESTED] = 150,    [FAULT_WIPED] = 20,        [FAULT_FLAWED] = 40,
@@ -130,6 +130,13 @@ static void draw_storm(struct profile *p, struct rng *rng)
 	p->chance[fault] = (uint16_t)between(rng, 300, 1000);
 }
 
+/* Everything that goes wrong does so more often. */
+static void make_harsh(struct profile *p)
+{
+	for (unsigned int i = 0; i < FAULT_COUNT; i++)
+		p->chance[i] = (uint16_t)(p->chance[i] * 4 < 900 ? p->chance[i] * 4 : 900);
+}
+
 static void draw_faults(struct profile *p, struct rng *rng)
 {
 	if (below(rng, 4) != 0)
@@ -150,6 +157,8 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		draw_group(p, rng, FAULT_FLAWED, FAULT_FLAWED);
 	if (below(rng, 4) == 0)
 		draw_group(p, rng, FAULT_COMPACTED, FAULT_COMPACTED);
+	if (below(rng, 8) == 0)
+		make_harsh(p);
 	if (p->processes == 1)
 		p->chance[FAULT_OVERLAPPED] = 0;
 }

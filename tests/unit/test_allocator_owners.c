@@ -212,6 +212,31 @@ START_TEST(of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it)
 }
 END_TEST
 
+START_TEST(i1_a_value_that_we_never_asked_for_is_not_given_again)
+{
+	struct vmi target = vmi_with("target", VMI_PHASE_PENDING);
+	struct vmi source = vmi_holding("source", VMI_PHASE_RUNNING, 78);
+
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	see(vmi_with("a", VMI_PHASE_PENDING), 1);
+	expect_patch("a", 1);
+	ck_assert_uint_eq(wish.cid % 32768, 5);
+	target.may_fall_back = true;
+	memcpy(target.source_uid, "source", sizeof("source"));
+	see(source, 2);
+	allocator_set_gate(a, false);
+	see(target, 2);
+	allocator_vmi_gone(a, &source, 3);
+	allocator_set_gate(a, true);
+	expect_patch("target", 3);
+	ck_assert_uint_eq(wish.cid % 32768, 5);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(allocator_is_held(a, 78));
+	done();
+}
+END_TEST
+
 START_TEST(i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives)
 {
 	struct vmi target;
@@ -313,6 +338,7 @@ int main(void)
 		of_two_that_have_not_started_the_older_one_keeps_the_cid,
 		i8_a_writer_who_undoes_our_writes_is_answered_ever_more_slowly,
 		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
+		i1_a_value_that_we_never_asked_for_is_not_given_again,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
 		running_duplicates_are_told_and_never_changed,
 		an_invalid_value_is_replaced_before_the_start,
