@@ -15,6 +15,7 @@ leave_s=10
 
 # How often to look for a port: another process may take it between our look and the server's bind.
 port_tries=5
+fill_tries=5
 
 # Soft limit of the Go heap. Without one it reached 5 GB after 15,000 writes.
 memory=${VSOCK_CONTROLPLANE_MEMORY:-1200MiB}
@@ -255,7 +256,7 @@ fill() (
 	# shellcheck source=/dev/null
 	source "$1/env"
 	kubectl apply --server-side --validate=false -f "$crds" >/dev/null &&
-		kubectl create namespace kubevirt >/dev/null &&
+		{ kubectl get namespace kubevirt >/dev/null 2>&1 || kubectl create namespace kubevirt >/dev/null; } &&
 		kubectl wait --for=condition=Established --timeout="${ready_s}s" crd --all >/dev/null &&
 		await "$1" "${resources[@]}"
 )
@@ -292,7 +293,12 @@ up() {
 	done
 	write_kubeconfig "$dir"
 	write_env "$dir"
-	fill "$dir" || give_up "$dir" "the CRDs could not be installed"
+	# More than once: on a busy machine a server that says it is ready may still refuse the first of these.
+	for ((try = 1; try <= fill_tries; try++)); do
+		fill "$dir" && break
+		((try < fill_tries)) || give_up "$dir" "the CRDs could not be installed"
+		sleep 1
+	done
 	say "ready at https://127.0.0.1:$(cat "$dir/port"), CRDs from $crds; use it with . $dir/env"
 }
 
