@@ -139,7 +139,7 @@ static void check_permission(struct process *p)
 {
 	struct sim *s = p->sim;
 
-	if (p->lists == 0)
+	if (p->view.lists == 0)
 		sim_fail(s, "I3", "a write before the first list is complete");
 	if (!p->gate_open)
 		sim_fail(s, "I7", "a write while the gate is closed");
@@ -247,6 +247,7 @@ static void check_assigned(struct process *p, const struct notice *n)
 	struct claim *c = e != NULL ? ledger_claim(&p->ledger, e, n->cid) : NULL;
 
 	s->tally.assignments++;
+	biography_of(&s->auditor, object_serial_of(n->uid))->assigned++;
 	if (strcmp(p->look.uid, n->uid) != 0 || p->look.cid_state != VMI_CID_PRESENT || p->look.cid != n->cid)
 		sim_fail(s, "I4", "%u counts as assigned to %s, which nothing shows", n->cid, n->name);
 	else if (c == NULL || !c->asked)

@@ -27,6 +27,7 @@ struct biography {
 	bool has_started;     /* or was seen by somebody as if it had */
 	uint32_t sent;        /* our writes to it */
 	uint32_t applied;
+	uint32_t assigned;    /* times that NOTICE_ASSIGNED was given */
 	uint32_t turned_down; /* by the server, for a good reason */
 };
 

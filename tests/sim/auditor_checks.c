@@ -78,7 +78,7 @@ static void check_gauges(struct process *p, const struct allocator_stats *stats)
 	expect(p, "duplicates", stats->duplicates, g.duplicates);
 	expect(p, "waiting", stats->waiting, p->ledger.needy);
 	expect(p, "in_flight", stats->in_flight, p->in_flight);
-	expect(p, "informed", stats->informed, p->lists > 0);
+	expect(p, "informed", stats->informed, p->view.lists > 0);
 }
 
 /* ---- holds ---- */
@@ -217,7 +217,7 @@ static void check_at_rest(struct process *p)
 	struct sim *s = p->sim;
 
 	auditor_check_process(p);
-	if (p->view != VIEW_WATCHING || p->watched != s->server.len)
+	if (p->view.state != VIEW_WATCHING || p->view.watched != s->server.len)
 		sim_fail(s, "sim", "%s has not seen everything", p->name);
 	if (p->in_flight != 0)
 		sim_fail(s, "liveness", "%s has %u requests in flight", p->name, p->in_flight);
@@ -254,7 +254,7 @@ static void check_objects(struct sim *s)
 	}
 }
 
-/* I8: in a calm run each write was either applied or overtaken. */
+/* I8: in a calm run each write was either applied or overtaken, and what was applied was told. */
 static void check_writes(struct sim *s)
 {
 	for (uint32_t i = 1; i <= s->server.serials; i++) {
@@ -263,6 +263,14 @@ static void check_writes(struct sim *s)
 		if (b->sent != b->applied + b->turned_down)
 			sim_fail(s, "I8", "%u writes, %u applied, %u turned down", b->sent, b->applied,
 				 b->turned_down);
+	}
+	for (uint32_t i = 0; i < s->server.slot_count; i++) {
+		const struct object *o = &s->server.slots[i];
+		const struct biography *b = &s->auditor.biographies[o->serial];
+
+		if (o->serial != 0 && b->assigned != b->applied)
+			sim_fail(s, "I4", "v%u was written %u times and counts as assigned %u times", o->slot,
+				 b->applied, b->assigned);
 	}
 }
 

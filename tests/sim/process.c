@@ -9,13 +9,11 @@
 
 #define MAX_PAUSE_MS   120000
 #define MAX_BOOT_MS    5000
-#define RETRY_MS       1000 /* between two tries to list or watch */
-#define STALL_MS       60000
 #define TERM_BITS_MASK 0x7fffffffu /* after 2147483647 comes 0 */
 
 /* ---- turns ---- */
 
-static bool is_paused(const struct process *p)
+bool process_is_paused(const struct process *p)
 {
 	return p->paused_until_ms > p->sim->queue.now_ms;
 }
@@ -40,7 +38,7 @@ static void send(struct process *p, const struct wish *w)
 	allocator_answer(p->core, w->ticket, &not_sent, s->queue.now_ms);
 }
 
-static void turn(struct process *p)
+void process_turn(struct process *p)
 {
 	struct sim *s = p->sim;
 	uint64_t now_ms = s->queue.now_ms;
@@ -65,15 +63,15 @@ static void on_timer(struct sim *s, struct event *e)
 {
 	struct process *p = container_of(e, struct process, timer);
 
-	if (is_paused(p))
+	if (process_is_paused(p))
 		queue_at(&s->queue, e, p->paused_until_ms);
 	else
-		turn(p);
+		process_turn(p);
 }
 
 /* ---- facts ---- */
 
-static void see(struct process *p, const struct object *o, bool listed)
+void process_see(struct process *p, const struct object *o, bool listed)
 {
 	uint64_t now_ms = p->sim->queue.now_ms;
 
@@ -82,7 +80,7 @@ static void see(struct process *p, const struct object *o, bool listed)
 	allocator_vmi_seen(p->core, &p->look, listed, now_ms);
 }
 
-static void see_gone(struct process *p, const struct object *o)
+void process_see_gone(struct process *p, const struct object *o)
 {
 	uint64_t now_ms = p->sim->queue.now_ms;
 
@@ -149,159 +147,7 @@ void process_answered(struct process *p, const struct request *r)
 	if (p->stopped && p->in_flight == 0)
 		process_kill(p);
 	else
-		turn(p);
-}
-
-/* ---- the view: list, watch, and again ---- */
-
-static void relist(struct process *p, uint64_t at_ms)
-{
-	p->view = VIEW_LISTING;
-	p->listing = false;
-	queue_at(&p->sim->queue, &p->view_event, at_ms);
-}
-
-/* I3: the first list is consistent. A later one may be as old as what was seen already. */
-static uint32_t list_position(struct process *p)
-{
-	struct sim *s = p->sim;
-	uint32_t len = s->server.len;
-
-	if (p->lists == 0 || p->watched >= len || !sim_strikes(s, FAULT_LIST_STALE))
-		return len;
-	return p->watched + sim_below(s, len - p->watched + 1);
-}
-
-static void begin_list(struct process *p)
-{
-	struct sim *s = p->sim;
-
-	if (p->page_room < s->server.slot_count) {
-		free(p->page);
-		p->page_room = s->server.slot_count;
-		p->page = sim_alloc(p->page_room, sizeof(*p->page));
-	}
-	p->list_upto = list_position(p);
-	p->page_len = server_snapshot(&s->server, p->list_upto, p->page, &p->list_version);
-	p->page_at = 0;
-	p->listing = true;
-	TRACE(s, p->name, "lists %u objects, rv=%llu", p->page_len, (unsigned long long)p->list_version);
-	ledger_list_started(&p->ledger);
-	allocator_list_started(p->core);
-}
-
-static void end_list(struct process *p)
-{
-	struct sim *s = p->sim;
-	char version[24];
-
-	(void)snprintf(version, sizeof(version), "%llu", (unsigned long long)p->list_version);
-	TRACE(s, p->name, "has the whole list");
-	ledger_list_done(&p->ledger, p->list_version, s->queue.now_ms);
-	p->lists++;
-	allocator_list_done(p->core, version, s->queue.now_ms);
-	p->watched = p->list_upto;
-	p->view = p->watched < s->server.compacted ? VIEW_BROKEN : VIEW_WATCHING;
-	if (p->view == VIEW_BROKEN)
-		queue_at(&s->queue, &p->view_event, s->queue.now_ms + RETRY_MS);
-	else
-		process_wake(p);
-}
-
-static void read_page(struct process *p)
-{
-	struct sim *s = p->sim;
-	uint32_t n = sim_between(s, 1, 20);
-
-	if (!p->listing) {
-		begin_list(p);
-	} else if (sim_strikes(s, FAULT_LIST_CUT)) {
-		relist(p, s->queue.now_ms + RETRY_MS);
-		return;
-	}
-	while (n-- > 0 && p->page_at < p->page_len)
-		see(p, &p->page[p->page_at++], true);
-	if (p->page_at < p->page_len)
-		queue_at(&s->queue, &p->view_event, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
-	else
-		end_list(p);
-}
-
-static uint32_t watch_delay(struct sim *s)
-{
-	if (sim_strikes(s, FAULT_WATCH_STALLED))
-		return sim_between(s, 1000, STALL_MS);
-	return sim_below(s, s->profile.delay_ms + 1);
-}
-
-void process_wake(struct process *p)
-{
-	struct sim *s = p->sim;
-
-	if (p->id == 0 || p->view != VIEW_WATCHING || p->watched == s->server.len ||
-	    heap_contains(&p->view_event.node))
-		return;
-	queue_at(&s->queue, &p->view_event, s->queue.now_ms + watch_delay(s));
-}
-
-static void read_change(struct process *p)
-{
-	struct sim *s = p->sim;
-	const struct change *c = &s->server.history[p->watched];
-	struct object o = c->object;
-	char text[200];
-
-	if (sim_strikes(s, FAULT_WATCH_CUT)) {
-		p->view = VIEW_BROKEN;
-		queue_at(&s->queue, &p->view_event, s->queue.now_ms + sim_between(s, 1, 5) * RETRY_MS);
-		return;
-	}
-	p->watched++;
-	TRACE(s, p->name, "sees %s%s", c->kind == CHANGE_DELETED ? "the end of " : "",
-	      object_describe(&o, text, sizeof(text)));
-	if (c->kind == CHANGE_DELETED)
-		see_gone(p, &o);
-	else
-		see(p, &o, false);
-	if (p->watched < s->server.len)
-		queue_at(&s->queue, &p->view_event,
-			 s->queue.now_ms + (sim_below(s, 4) == 0 ? watch_delay(s) : 0));
-}
-
-/* A watch is resumed where it broke off, or if that is too long ago, begun anew with a list. */
-static void resume_watch(struct process *p)
-{
-	struct sim *s = p->sim;
-
-	if (p->watched < s->server.compacted || sim_strikes(s, FAULT_WATCH_EXPIRED)) {
-		relist(p, s->queue.now_ms);
-		return;
-	}
-	p->view = VIEW_WATCHING;
-	process_wake(p);
-}
-
-static void on_view(struct sim *s, struct event *e)
-{
-	struct process *p = container_of(e, struct process, view_event);
-
-	if (is_paused(p)) {
-		queue_at(&s->queue, e, p->paused_until_ms);
-		return;
-	}
-	switch (p->view) {
-	case VIEW_LISTING:
-		read_page(p);
-		break;
-	case VIEW_WATCHING:
-		read_change(p);
-		break;
-	case VIEW_BROKEN:
-		resume_watch(p);
-		break;
-	}
-	if (p->id != 0)
-		turn(p);
+		process_turn(p);
 }
 
 /* ---- permissions ---- */
@@ -330,14 +176,14 @@ static void on_campaign(struct sim *s, struct event *e)
 {
 	struct process *p = container_of(e, struct process, campaign);
 
-	if (is_paused(p) || (p->lists == 0 && !s->profile.eager)) {
+	if (process_is_paused(p) || (p->view.lists == 0 && !s->profile.eager)) {
 		queue_at(&s->queue, e,
-			 is_paused(p) ? p->paused_until_ms : s->queue.now_ms + s->profile.delay_ms);
+			 process_is_paused(p) ? p->paused_until_ms : s->queue.now_ms + s->profile.delay_ms);
 		return;
 	}
 	raise_term(p);
 	set_gate(p, true);
-	turn(p);
+	process_turn(p);
 }
 
 /* ---- life ---- */
@@ -355,7 +201,7 @@ void process_init(struct process *p, struct sim *s)
 	p->sim = s;
 	p->id = 0;
 	p->core = NULL;
-	p->view_event = (struct event){.run = on_view};
+	view_init(&p->view);
 	p->campaign = (struct event){.run = on_campaign};
 	p->timer = (struct event){.run = on_timer};
 	p->boot = (struct event){.run = on_boot};
@@ -364,7 +210,7 @@ void process_init(struct process *p, struct sim *s)
 void process_free(struct process *p)
 {
 	ledger_free(&p->ledger);
-	free(p->page);
+	view_free(&p->view);
 }
 
 void process_start(struct process *p)
@@ -387,12 +233,11 @@ void process_start(struct process *p)
 		abort();
 	ledger_reset(&p->ledger, &s->range, s->profile.quarantine_ms, s->profile.slots);
 	p->paused_until_ms = 0;
-	p->watched = p->lists = 0;
 	p->gate_open = p->has_term = p->stopped = p->overflowed = false;
 	p->in_flight = 0;
 	p->last_wish_ms = 0;
 	p->settled = NULL;
-	relist(p, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
+	view_start(p);
 	queue_at(&s->queue, &p->campaign, s->queue.now_ms + sim_below(s, s->profile.delay_ms * 2 + 1));
 }
 
@@ -406,7 +251,7 @@ void process_kill(struct process *p)
 	p->id = 0;
 	allocator_free(p->core);
 	p->core = NULL;
-	queue_cancel(&s->queue, &p->view_event);
+	view_stop(p);
 	queue_cancel(&s->queue, &p->campaign);
 	queue_cancel(&s->queue, &p->timer);
 	queue_at(&s->queue, &p->boot, s->queue.now_ms + sim_below(s, MAX_BOOT_MS));
@@ -447,8 +292,8 @@ static void trouble(struct process *p)
 		set_gate(p, !p->gate_open);
 	else
 		return;
-	if (p->id != 0 && !is_paused(p))
-		turn(p);
+	if (p->id != 0 && !process_is_paused(p))
+		process_turn(p);
 }
 
 void process_trouble(struct sim *s)
@@ -463,7 +308,7 @@ void process_trouble(struct sim *s)
 	}
 	if (sim_strikes(s, FAULT_CRASHED))
 		process_kill(p);
-	else if (!is_paused(p))
+	else if (!process_is_paused(p))
 		trouble(p);
 }
 
@@ -473,7 +318,7 @@ void process_repair(struct process *p)
 		return;
 	/* What nobody could tell from a missed deletion is cleared up by a list that shows all of it. */
 	if (p->sim->profile.chance[FAULT_FLAWED] > 0)
-		relist(p, p->sim->queue.now_ms);
+		view_relist(p, p->sim->queue.now_ms);
 	if (!p->has_term || !p->gate_open)
 		queue_at(&p->sim->queue, &p->campaign, p->sim->queue.now_ms);
 }

@@ -15,11 +15,10 @@
 #include "sim/profile.h"
 #include "sim/queue.h"
 #include "sim/server.h"
+#include "sim/view.h"
 
 struct request;
 struct sim;
-
-enum view { VIEW_LISTING, VIEW_WATCHING, VIEW_BROKEN };
 
 struct process {
 	struct sim *sim;
@@ -28,18 +27,7 @@ struct process {
 	struct allocator *core;
 	struct rng rng;
 	uint64_t paused_until_ms;
-	/* its view */
-	enum view view;
-	struct event view_event; /* next page, next watch event, next try */
-	uint32_t watched;        /* changes up to here were seen */
-	bool listing;            /* a snapshot was taken */
-	struct object *page;     /* the snapshot */
-	uint32_t page_room;
-	uint32_t page_len;
-	uint32_t page_at;
-	uint64_t list_version;
-	uint32_t list_upto;
-	uint32_t lists; /* completed ones */
+	struct view view;
 	/* its permissions, as told */
 	bool gate_open;
 	bool has_term;
@@ -66,8 +54,14 @@ void process_start(struct process *p);
 /** It is gone; what it has sent is not. Nothing happens where it does not run. */
 void process_kill(struct process *p);
 
-/** The history has grown. */
-void process_wake(struct process *p);
+bool process_is_paused(const struct process *p);
+
+/** An object as a list (@listed) or the watch shows it; its deletion. */
+void process_see(struct process *p, const struct object *o, bool listed);
+void process_see_gone(struct process *p, const struct object *o);
+
+/** After any facts: sends what the allocator wishes, and sets its timer. */
+void process_turn(struct process *p);
 
 /** The answer to a request of this process has arrived. */
 void process_answered(struct process *p, const struct request *r);

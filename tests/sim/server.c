@@ -68,7 +68,7 @@ static void committed(struct sim *s, enum change_kind kind, const struct object 
 	      author.process);
 	auditor_committed(s, kind == CHANGE_ADDED ? NULL : before, after, author);
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++)
-		process_wake(&s->processes[i]);
+		view_wake(&s->processes[i]);
 }
 
 /* The counter is shared with all other resources, hence the gaps. */
