@@ -140,16 +140,18 @@ static void on_header(struct http_request *http, const char *name, const char *v
 	struct attempt *a = http->data;
 	struct kube_client *c = a->client;
 	char text[WARNING_SIZE];
-	const char *quote;
+	const char *p;
 	size_t n = 0;
 
 	if (strcasecmp(name, "Warning") != 0 || strncmp(value, "299 ", 4) != 0)
 		return;
-	quote = strchr(value, '"');
-	for (const char *p = quote; p != NULL && *++p != '\0' && *p != '"' && n < sizeof(text) - 1; n++) {
+	p = strchr(value, '"');
+	if (p == NULL)
+		return;
+	for (p++; *p != '\0' && *p != '"' && n < sizeof(text) - 1; p++) {
 		if (*p == '\\' && p[1] != '\0')
 			p++;
-		text[n] = *p;
+		text[n++] = *p;
 	}
 	text[n] = '\0';
 	if (n == 0 || strcmp(text, c->warning) == 0)

@@ -27,8 +27,8 @@ START_TEST(it_discovers_lists_and_watches)
 	assert_watch_from(&fx, "20");
 	life = strstr(fx.requests[2], "&timeoutSeconds=");
 	ck_assert_ptr_nonnull(life);
-	ck_assert_int_ge(atoi(life + 16), 300);
-	ck_assert_int_lt(atoi(life + 16), 600);
+	ck_assert_int_ge(strtol(life + 16, NULL, 10), 300);
+	ck_assert_int_lt(strtol(life + 16, NULL, 10), 600);
 	teardown(&fx);
 }
 END_TEST

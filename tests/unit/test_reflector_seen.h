@@ -74,7 +74,7 @@ static inline void seen_begin(void *data)
 
 	ck_assert(!s->closed);
 	s->begun = true;
-	(void)strcpy(s->name, "?");
+	(void)snprintf(s->name, sizeof(s->name), "?");
 	s->label[0] = '\0';
 }
 
@@ -121,7 +121,7 @@ static inline void seen_progress(void *data, const char *rv)
 
 	ck_assert(!s->closed);
 	ck_assert_uint_lt(strlen(rv), sizeof(s->progress_rv));
-	(void)strcpy(s->progress_rv, rv);
+	(void)snprintf(s->progress_rv, sizeof(s->progress_rv), "%s", rv);
 	s->progress++;
 }
 
