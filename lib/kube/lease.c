@@ -28,17 +28,25 @@ static int read_term(struct kube_lease *l, const json_t *spec, struct error *err
 	return 0;
 }
 
+/* True where @metadata has @key as a string that is not empty. */
+static bool has_text(const json_t *metadata, const char *key)
+{
+	const json_t *value = json_object_get(metadata, key);
+
+	return json_is_string(value) && json_string_length(value) > 0;
+}
+
 /* Without a resourceVersion a PUT would overwrite whatever is there: two processes could raise the same term
- * (I1). */
+ * (I1). Without the uid it would create a Lease that was deleted meanwhile, whatever resourceVersion it names
+ * (seen on kube-apiserver 1.36), and so carry on a term that somebody else begins anew at random. */
 static int check_metadata(const struct kube_lease *l, struct error *err)
 {
 	const json_t *metadata = json_object_get(l->object, "metadata");
-	const json_t *version = json_object_get(metadata, "resourceVersion");
 
 	if (!json_is_object(metadata))
 		return error_set(err, -EBADMSG, "the Lease has no metadata");
-	if (!json_is_string(version) || json_string_length(version) == 0)
-		return error_set(err, -EBADMSG, "the Lease has no resourceVersion");
+	if (!has_text(metadata, "resourceVersion") || !has_text(metadata, "uid"))
+		return error_set(err, -EBADMSG, "the Lease has no resourceVersion or no uid");
 	return 0;
 }
 

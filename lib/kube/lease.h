@@ -24,7 +24,7 @@
 struct kube_lease;
 
 /** Reads a Lease as the server sent it. Returns 0, -EBADMSG (not a Lease, a member of a wrong type or value,
- * or no resourceVersion, without which a write would be no compare-and-swap), -ENOMEM. On
+ * or no resourceVersion or uid, without which a write would be no compare-and-swap), -ENOMEM. On
  * success *out must be given to kube_lease_free(). */
 int kube_lease_parse(struct kube_lease **out, const char *text, size_t len, struct error *err);
 

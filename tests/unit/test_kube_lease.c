@@ -41,7 +41,7 @@ static char *with_spec(const char *spec)
 {
 	static char text[512];
 
-	(void)snprintf(text, sizeof(text), "{\"metadata\":{\"resourceVersion\":\"1\"}%s%s}",
+	(void)snprintf(text, sizeof(text), "{\"metadata\":{\"resourceVersion\":\"1\",\"uid\":\"u\"}%s%s}",
 		       spec != NULL ? ",\"spec\":" : "", spec != NULL ? spec : "");
 	return text;
 }
@@ -144,9 +144,11 @@ START_TEST(what_could_not_be_written_back_safely_is_refused)
 		"{}",
 		"{\"metadata\":[],\"spec\":{}}",
 		"{\"metadata\":{},\"spec\":{}}",
-		"{\"metadata\":{\"resourceVersion\":\"\"},\"spec\":{}}",
-		"{\"metadata\":{\"resourceVersion\":7},\"spec\":{}}",
-		"{\"metadata\":{\"resourceVersion\":\"1\"}} x",
+		"{\"metadata\":{\"resourceVersion\":\"\",\"uid\":\"u\"},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":7,\"uid\":\"u\"},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":\"1\",\"uid\":\"\"},\"spec\":{}}",
+		"{\"metadata\":{\"resourceVersion\":\"1\",\"uid\":\"u\"}} x",
 	};
 	struct kube_lease *l = NULL;
 

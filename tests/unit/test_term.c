@@ -40,7 +40,7 @@ static void answer_lease(struct fake_conn *conn, int status, const char *holder)
 	char body[512];
 
 	(void)snprintf(body, sizeof(body),
-		       "{\"metadata\":{\"name\":\"l\",\"resourceVersion\":\"%u\"},\"spec\":{"
+		       "{\"metadata\":{\"name\":\"l\",\"uid\":\"u\",\"resourceVersion\":\"%u\"},\"spec\":{"
 		       "\"holderIdentity\":\"%s\","
 		       "\"strategy\":\"kept\",\"leaseTransitions\":%" PRIu32 "}}",
 		       version, holder, transitions);
