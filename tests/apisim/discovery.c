@@ -100,51 +100,39 @@ static void write_resources(const struct exchange *x, struct buf *out)
 	must_text(out, "]}");
 }
 
-static void not_found_page(struct exchange *x)
+static void write_version(struct exchange *x)
 {
-	response_text(&x->response, 404, "404 page not found\n");
-}
-
-void handle_discovery(struct exchange *x)
-{
-	struct buf *out = &x->response.body;
-	bool group_missing = x->route.group[0] != '\0' && !group_present(x, x->route.group);
-
-	if (group_missing) {
-		not_found_page(x);
+	if (strcmp(x->request->method, "GET") != 0) {
+		status_no_method(&x->response);
 		return;
 	}
+	must_text(&x->response.body, "{\"major\":\"1\",\"minor\":\"36\",\"gitVersion\":\"v1.36.3+apisim\","
+				     "\"gitCommit\":\"\",\"gitTreeState\":\"\",\"buildDate\":"
+				     "\"1970-01-01T00:00:00Z\",\"goVersion\":\"none\",\"compiler\":\"gcc\","
+				     "\"platform\":\"linux/amd64\"}\n");
+}
+
+static void write_api(const struct exchange *x, struct buf *out)
+{
+	must_printf(out,
+		    "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[{"
+		    "\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"127.0.0.1:%d\"}]}\n",
+		    x->sim->http.port);
+}
+
+/* The documents about groups and resources. */
+static void write_document(struct exchange *x)
+{
+	struct buf *out = &x->response.body;
+
 	switch (x->route.kind) {
-	case ROUTE_NO_RESOURCE:
-		status_no_route(&x->response);
-		return;
 	case ROUTE_ROOT:
-		must_text(out,
-			  "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/readyz\","
-			  "\"/version\"]}");
-		break;
-	case ROUTE_HEALTH:
-		response_text(&x->response, 200, "ok");
+		must_text(out, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\","
+			       "\"/openapi/v3\",\"/readyz\",\"/version\"]}\n");
 		return;
-	case ROUTE_VERSION:
-		if (strcmp(x->request->method, "GET") != 0) {
-			status_no_method(&x->response);
-			return;
-		}
-		must_text(
-			out,
-			"{\"major\":\"1\",\"minor\":\"36\",\"gitVersion\":\"v1.36.3+apisim\",\"gitCommit\":"
-			"\"\","
-			"\"gitTreeState\":\"\",\"buildDate\":\"1970-01-01T00:00:00Z\",\"goVersion\":\"none\","
-			"\"compiler\":\"gcc\",\"platform\":\"linux/amd64\"}");
-		break;
 	case ROUTE_API:
-		must_printf(
-			out,
-			"{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[{"
-			"\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"127.0.0.1:%d\"}]}",
-			x->sim->http.port);
-		break;
+		write_api(x, out);
+		return;
 	case ROUTE_GROUPS:
 		write_groups(x, out);
 		break;
@@ -155,11 +143,25 @@ void handle_discovery(struct exchange *x)
 	case ROUTE_RESOURCES:
 		write_resources(x, out);
 		break;
-	case ROUTE_NONE:
-	case ROUTE_OBJECTS:
-	case ROUTE_ADMIN:
-		not_found_page(x);
+	default:
+		response_text(&x->response, 404, "404 page not found\n");
 		return;
 	}
 	must_text(out, "\n");
+}
+
+void handle_discovery(struct exchange *x)
+{
+	if (x->route.group[0] != '\0' && !group_present(x, x->route.group))
+		response_text(&x->response, 404, "404 page not found\n");
+	else if (x->route.kind == ROUTE_NO_RESOURCE)
+		status_no_route(&x->response);
+	else if (x->route.kind == ROUTE_HEALTH)
+		response_text(&x->response, 200, "ok");
+	else if (x->route.kind == ROUTE_VERSION)
+		write_version(x);
+	else if (x->route.kind == ROUTE_OPENAPI)
+		handle_openapi(x);
+	else
+		write_document(x);
 }

@@ -28,6 +28,9 @@ void handle_delete_collection(struct exchange *x);
 /* discovery.c: everything but objects */
 void handle_discovery(struct exchange *x);
 
+/* openapi.c */
+void handle_openapi(struct exchange *x);
+
 /* admin.c */
 void handle_admin(struct exchange *x);
 

@@ -137,6 +137,8 @@ void route_parse(struct route *r, const char *path)
 		r->kind = ROUTE_HEALTH;
 	} else if (p.count == 1 && strcmp(p.at[0], "version") == 0) {
 		r->kind = ROUTE_VERSION;
+	} else if (p.count > 1 && strcmp(p.at[0], "openapi") == 0 && strcmp(p.at[1], "v3") == 0) {
+		r->kind = ROUTE_OPENAPI;
 	} else if (strcmp(p.at[0], "apisim") == 0) {
 		r->kind = ROUTE_ADMIN;
 		r->admin = path + strlen("/apisim");

@@ -19,7 +19,8 @@ enum route_kind {
 	ROUTE_GROUP,     /* /apis/GROUP */
 	ROUTE_RESOURCES, /* /api/v1, /apis/GROUP/VERSION */
 	ROUTE_OBJECTS,   /* a resource: list or one */
-	ROUTE_ADMIN,     /* /apisim/... */
+	ROUTE_OPENAPI,
+	ROUTE_ADMIN, /* /apisim/... */
 };
 
 struct route {

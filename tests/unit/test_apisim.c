@@ -194,6 +194,9 @@ START_TEST(a_test_for_null_asks_for_absence_below_a_parent_that_is_there)
 		expect_test("{\"status\":5}", "/status/x", values[i], false);
 		expect_test("{}", "/status", values[i], true);
 	}
+	expect_test("{\"status\":{}}", "/status/x", "5", false);
+	expect_test("{\"status\":{}}", "/status/x", "\"\"", false);
+	expect_test("{}", "/status", "{}", false);
 }
 END_TEST
 
