@@ -12,6 +12,9 @@ crds=(virtualmachineinstances.kubevirt.io kubevirts.kubevirt.io)
 # How long to wait for what must happen, in seconds: far more than it takes, since a machine may be busy.
 patience=180
 
+# Tests on apisim that run at the same time, each with a server of its own. They wait most of the time.
+parallel=6
+
 seed=${E2E_SEED:-$((SRANDOM % 32768))}
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -88,10 +91,12 @@ term_of_lease() {
 	api GET "$lease_path" | jq -r .spec.leaseTransitions
 }
 
-# events NAMESPACE NAME REASON: how many event objects tell of it.
+# events NAMESPACE NAME REASON: how many event objects tell of it, of this VMI and not of an older one of its name.
 events() {
-	api GET "/api/v1/namespaces/$1/events" | jq -r --arg name "$2" --arg reason "$3" \
-		'[.items[] | select(.involvedObject.name == $name and .reason == $reason)] | length'
+	local uid
+	uid=$(api GET "$(vmi_path "$1" "$2")" | jq -r .metadata.uid)
+	api GET "/api/v1/namespaces/$1/events" | jq -r --arg uid "$uid" --arg reason "$3" \
+		'[.items[] | select(.involvedObject.uid == $uid and .reason == $reason)] | length'
 }
 
 has_event() {
@@ -268,19 +273,21 @@ log_has() {
 	grep -qE -- "$1" "$controller_log"
 }
 
-# The audit's figures are what /metrics says (as soon as the last watch event has come in).
+# The audit's figures are what /metrics says (as soon as the last watch event has come in). $1: so many CIDs are held
+# besides by VMIs that showed them before.
 metrics_agree() {
 	local figures want have
 	figures=$("$build/tests/e2e/audit" --json || true)
-	want=$(jq -r '"in_use \(.cids) duplicates \(.duplicates) waiting \(.missing) missed \(.missed)"' <<<"$figures")
-	have="in_use $(metric kubevirt_vsock_cids_in_use) duplicates $(metric kubevirt_vsock_duplicate_cids)"
-	have+=" waiting $(metric kubevirt_vsock_waiting_vmis) missed $(metric kubevirt_vsock_missed_vmis)"
-	echo "audit: $want; metrics: $have" >"$folder/agreement"
+	want=$(jq -r --argjson more "$1" \
+		'"in use \(.cids + $more), duplicates \(.duplicates), waiting \(.missing), missed \(.missed)"' <<<"$figures")
+	have="in use $(metric kubevirt_vsock_cids_in_use), duplicates $(metric kubevirt_vsock_duplicate_cids), "
+	have+="waiting $(metric kubevirt_vsock_waiting_vmis), missed $(metric kubevirt_vsock_missed_vmis)"
+	echo "by the audit: $want; by /metrics: $have" >"$folder/agreement"
 	[[ $want == "$have" ]]
 }
 
 await_agreement() {
-	await "/metrics to agree with the audit" metrics_agree || true
+	await "the audit and /metrics to agree (see $folder/agreement)" metrics_agree "${1:-0}"
 	saw "$(cat "$folder/agreement")"
 }
 
@@ -294,19 +301,13 @@ end_well() {
 # --- the servers ------------------------------------------------------------------------------------------------------
 
 server_up() {
+	local name
 	if [[ $server == kube ]]; then
-		"$controlplane" up --tie $$ "$server_dir"
-		# shellcheck source=/dev/null
-		source "$server_dir/env"
-		server_log=$server_dir/log
-		kubectl apply --server-side -k "$manifests" >"$work/install.log"
-		"$controlplane" token "$server_dir" kubevirt vsock-cid-controller >"$server_dir/sa.token"
+		controlplane_up
 	else
 		mkdir -p "$server_dir"
-		server_log=$server_dir/log
 		setpriv --pdeathsig KILL -- "$build/apisim" --kubeconfig "$server_dir/kubeconfig" \
-			--port-file "$server_dir/port" >"$server_log" 2>&1 &
-		apisim=$!
+			--port-file "$server_dir/port" >"$server_dir/log" 2>&1 &
 		export KUBECONFIG=$server_dir/kubeconfig
 		await "apisim to listen" test -e "$server_dir/port"
 	fi
@@ -315,19 +316,24 @@ server_up() {
 	done
 }
 
-server_down() {
-	[[ -z ${apisim-} ]] || kill "$apisim" 2>/dev/null || true
-	[[ $server != kube || ! -e $server_dir/port ]] || "$controlplane" down "$server_dir"
+controlplane_up() {
+	"$controlplane" up --tie $$ "$server_dir" 2>&1 | tee "$work/up.log" >&2
+	crds_folder=$(sed -nE 's/.*CRDs from (.*); use it .*/\1/p' "$work/up.log")
+	# shellcheck source=/dev/null
+	source "$server_dir/env"
+	kubectl apply --server-side -k "$manifests" >"$work/install.log" 2>&1 || {
+		cat "$work/install.log" >&2
+		exit 1
+	}
+	"$controlplane" token "$server_dir" kubevirt vsock-cid-controller >"$server_dir/sa.token"
 }
 
 # Leaves nothing of the test before, and the gate on.
 server_reset() {
 	if [[ $server == kube ]]; then
 		audit_start=$(stat -c %s "$server_dir/audit.log")
-	else
-		heal
+		"$vmis" delete '' >/dev/null
 	fi
-	"$vmis" delete '' >/dev/null
 	set_gates '["VSOCK"]'
 	[[ $server == kube ]] || api DELETE /apisim/stats >/dev/null
 }
@@ -347,7 +353,7 @@ show_logs() {
 		[[ ! -s $log ]] || { echo "--- the end of ${log##*/}:" && tail -n 40 "$log"; }
 	done
 	echo "--- the end of the server's log:"
-	tail -n 20 "$server_log" || true
+	tail -n 20 "$server_dir/log" || true
 }
 
 end_jobs() {
@@ -357,19 +363,42 @@ end_jobs() {
 	done
 }
 
-# In a shell of its own, with its own folder. What it starts ends with it (pdeathsig).
+# In a shell of its own. What it starts ends with it (pdeathsig).
 run_test() (
 	trap end_jobs EXIT
 	RANDOM=$seed
 	controller_starts=0
 	controller=''
 	set -e
+	[[ $server == kube ]] || server_up
 	server_reset
 	"$1"
 )
 
+# Runs one test in its own folder (on apisim with a server of its own) and prints how it went.
+judge() {
+	local name=$1 status started=$SECONDS
+	folder=$work/$name
+	[[ $server == kube ]] || server_dir=$folder/server
+	mkdir "$folder"
+	set +e
+	run_test "$name" >"$folder/output" 2>&1
+	status=$?
+	set -e
+	if ((status == 0)); then
+		touch "$folder/passed"
+		echo "ok    ${name//_/ } ($((SECONDS - started)) s)"
+		[[ ! -e $folder/saw ]] || sed 's/^/      /' "$folder/saw"
+	else
+		echo "FAIL  ${name//_/ } ($((SECONDS - started)) s, exit status $status)"
+		{ cat "$folder/output" && show_logs; } | cut -c1-600 | sed 's/^/      /'
+	fi >"$folder/report"
+	flock "$work" cat "$folder/report"
+}
+
+# run_tests WORD: those whose names have it.
 run_tests() {
-	local word=$1 passed=0 failed=0 name status started
+	local name chosen=0 passed
 	work=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-e2e.XXXXXX")
 	server_dir=$work/server
 	folder=$work
@@ -377,34 +406,28 @@ run_tests() {
 	trap 'exit 143' TERM HUP
 	trap 'exit 130' INT
 	say "seed $seed (E2E_SEED=$seed repeats it)"
-	server_up
+	[[ $server == apisim ]] || server_up
 	for name in "${tests[@]}"; do
-		[[ $name == *"$word"* ]] || continue
-		folder=$work/$name
-		mkdir "$folder"
-		started=$SECONDS
-		set +e
-		run_test "$name" >"$folder/output" 2>&1
-		status=$?
-		set -e
-		if ((status == 0)); then
-			passed=$((passed + 1))
-			echo "ok    ${name//_/ } ($((SECONDS - started)) s)"
-			[[ ! -e $folder/saw ]] || sed 's/^/      /' "$folder/saw"
-		else
-			failed=$((failed + 1))
-			echo "FAIL  ${name//_/ } ($((SECONDS - started)) s, exit status $status)"
-			{ cat "$folder/output" && show_logs; } | cut -c1-600 | sed 's/^/      /'
+		[[ $name == *"$1"* ]] || continue
+		chosen=$((chosen + 1))
+		if [[ $server == kube ]]; then
+			judge "$name"
+			continue
 		fi
+		((chosen <= parallel)) || wait -n
+		judge "$name" &
 	done
-	echo "e2e-$server: $passed passed, $failed failed"
-	((failed == 0 && passed > 0))
+	wait
+	passed=$(find "$work" -name passed | wc -l)
+	echo "e2e-$server: $passed passed, $((chosen - passed)) failed"
+	((passed == chosen && passed > 0))
 }
 
 finish() {
 	local status=$?
 	trap '' TERM INT HUP
-	server_down || true
+	end_jobs
+	[[ $server != kube || ! -e $server_dir/port ]] || "$controlplane" down "$server_dir"
 	if [[ ${E2E_KEEP-} ]]; then
 		say "kept $work"
 	else

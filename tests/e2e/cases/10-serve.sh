@@ -1,5 +1,5 @@
 # What it is for: every VMI gets a CID, once.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2119,SC2120
 
 it both every_one_of_200_vmis_in_five_namespaces_gets_a_cid_by_one_write
 every_one_of_200_vmis_in_five_namespaces_gets_a_cid_by_one_write() {
