@@ -109,12 +109,12 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 # --- tests/sim: the allocator under a virtual clock. Linked with neither libuv nor libcurl, which proves that the core needs
 # neither.
 SIM_BIN := $(BUILD)/tests/sim/sim
-SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c) controller/vmi.c controller/vmi_store.c \
+SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c) controller/vmi.c controller/identity.c controller/vmi_store.c \
            $(wildcard lib/json/*.c) $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8)
 
 $(SIM_BIN): $(call objs,$(SIM_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lroaring -lcrypto
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup -o $@ $^ -lroaring -lcrypto
 
 .PHONY: sim sim-mutants
 sim: $(SIM_BIN) ## simulate the allocator (SEEDS=1000, FIRST=1)

@@ -98,10 +98,18 @@ static void notify_stranger(struct allocator *a, const struct vmi *v, enum notic
 	a->options.notice(a->options.data, &n);
 }
 
-void allocator_lost_track(struct allocator *a)
+static void lose_sight(struct allocator *a)
 {
 	a->informed = false;
 	a->list_lossy = true;
+}
+
+void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t cid)
+{
+	lose_sight(a);
+	/* The list will show this version again, and then it must not pass for known. */
+	r->incomplete = true;
+	allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
 }
 
 /* ---- owners and CIDs ---- */
@@ -299,8 +307,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 	struct vmi_hold *h = allocator_own(a, r, cid);
 
 	if (h == NULL) {
-		allocator_lost_track(a);
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
+		allocator_lost_track(a, r, cid);
 		return;
 	}
 	vmi_store_show(&a->store, r, h);
@@ -358,6 +365,12 @@ static void copy_facts(struct vmi_record *r, const struct vmi *v, unsigned __int
 	r->has_status = v->has_status;
 	r->has_phase = v->has_phase;
 	r->may_fall_back = v->may_fall_back;
+	r->incomplete = false;
+}
+
+static bool is_news(const struct vmi_record *r, unsigned __int128 version)
+{
+	return version == 0 || version > r->version || (version == r->version && r->incomplete);
 }
 
 /* The VMI has started, maybe just now: what it shows is what the guest has (I2). */
@@ -388,7 +401,7 @@ static void hold_source_cid(struct allocator *a, struct vmi_record *r, uint64_t 
 		return;
 	h = allocator_own(a, r, shown->cid);
 	if (h == NULL) {
-		allocator_lost_track(a);
+		allocator_lost_track(a, r, shown->cid);
 		return;
 	}
 	h->guest = true;
@@ -402,7 +415,7 @@ static void note_source(struct allocator *a, struct vmi_record *r, const struct 
 		free(r->source_uid);
 		r->source_uid = strdup(v->source_uid);
 		if (r->source_uid == NULL)
-			allocator_lost_track(a);
+			allocator_lost_track(a, r, 0);
 	}
 	hold_source_cid(a, r, now_ms);
 }
@@ -424,7 +437,7 @@ static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, b
 	}
 	r = vmi_store_add(&a->store, key, v);
 	if (r == NULL) {
-		allocator_lost_track(a);
+		lose_sight(a);
 		notify_stranger(a, v, NOTICE_OUT_OF_MEMORY, "");
 	}
 	return r;
@@ -444,7 +457,7 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 		return;
 	if (listed)
 		r->seen_in_list = a->list_number;
-	if (known && version != 0 && version <= r->version)
+	if (known && !is_news(r, version))
 		return;
 	copy_facts(r, v, version);
 	if (v->unreadable != NULL && (r->told & 1u << NOTICE_UNREADABLE) == 0)

@@ -89,9 +89,9 @@ void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n
 /** Makes @r an owner of @cid: the pool knows it as taken, and it rests no longer. NULL: out of memory. */
 struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid);
 
-/** Memory for what must be remembered is missing: writes nothing until a new list has shown everything again.
- */
-void allocator_lost_track(struct allocator *a);
+/** Memory for what must be remembered of @r is missing (of @cid, where it is about one): tells it, and writes
+ * nothing until a new list has shown everything again. */
+void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t cid);
 
 /** Starts to work for @r, if nothing is being done yet; moves it to the queue of its urgency if it waits in
  * one. */

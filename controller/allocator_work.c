@@ -85,8 +85,7 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	}
 	w = calloc(1, sizeof(*w));
 	if (w == NULL) {
-		allocator_lost_track(a);
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY});
+		allocator_lost_track(a, r, 0);
 		return;
 	}
 	w->record = r;

@@ -57,6 +57,7 @@ struct vmi_record {
 	bool has_status : 1;
 	bool has_phase : 1;
 	bool may_fall_back : 1;
+	bool incomplete : 1;   /* not all of its last look could be remembered: the same version is news */
 	bool ours : 1;         /* the visible CID was written by this process */
 	uint16_t namespace_at; /* offsets in text */
 	uint16_t name_at;

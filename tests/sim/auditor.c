@@ -177,7 +177,8 @@ static bool overflows(struct process *p, uint32_t cid)
 {
 	if (cid_stripe_of(cid) == cid_stripe_of(p->term))
 		return false;
-	if (!p->overflowed && !is_used_up(p, cid_stripe_of(p->term)))
+	/* What there was no memory to let rest stays taken for good, and may have used it up. */
+	if (!p->overflowed && !p->was_short && !is_used_up(p, cid_stripe_of(p->term)))
 		sim_fail(p->sim, "I1", "%u is not of the stripe of term %u, which has free ones", cid,
 			 p->term);
 	p->overflowed = true;

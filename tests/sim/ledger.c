@@ -107,6 +107,8 @@ bool ledger_binds(const struct ledger *l, const struct claim *c)
 
 	if (e->has_visible && e->visible == c->cid)
 		return true;
+	if (e->patchy)
+		return false;
 	if (c->guest && e->guests < VMI_MAX_HOLDS)
 		return true;
 	return !e->crowded && (c->shown || c->open > 0);
@@ -169,7 +171,7 @@ static void drop_claim(struct ledger *l, uint32_t i, uint64_t now_ms)
 	for (i = 0; i < l->claim_count; i++)
 		if (l->claims[i].cid == dropped.cid && ledger_binds(l, &l->claims[i]))
 			return;
-	lay_to_rest(l, dropped.cid, bound, now_ms);
+	lay_to_rest(l, dropped.cid, bound && !l->entries[dropped.entry].patchy, now_ms);
 }
 
 /* ---- who is in need ---- */

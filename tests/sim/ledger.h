@@ -55,6 +55,7 @@ struct entry {
 	bool ours; /* the visible CID was asked for by this process */
 	bool needy;
 	bool crowded; /* has had more claims than the allocator keeps */
+	bool patchy;  /* memory was short when it was told of, so that a look may have left nothing behind */
 	bool refused_falsely;
 };
 

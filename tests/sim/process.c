@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "sim/memory.h"
 #include "sim/sim.h"
 
 #define MAX_PAUSE_MS   120000
@@ -38,6 +39,16 @@ static void send(struct process *p, const struct wish *w)
 	allocator_answer(p->core, w->ticket, &not_sent, s->queue.now_ms);
 }
 
+static bool next_wish(struct process *p, struct wish *w)
+{
+	bool found;
+
+	memory_begin(p);
+	found = allocator_next(p->core, w, p->sim->queue.now_ms);
+	memory_end();
+	return found;
+}
+
 void process_turn(struct process *p)
 {
 	struct sim *s = p->sim;
@@ -48,8 +59,11 @@ void process_turn(struct process *p)
 	p->look.uid[0] = '\0';
 	if (allocator_deadline(p->core) <= now_ms)
 		allocator_tick(p->core, now_ms);
-	while (!s->failed && allocator_next(p->core, &wish, now_ms))
+	while (!s->failed && next_wish(p, &wish))
 		send(p, &wish);
+	if (p->relist)
+		view_relist(p, now_ms);
+	p->relist = false;
 	deadline_ms = allocator_deadline(p->core);
 	if (deadline_ms <= now_ms)
 		sim_fail(s, "I9", "the deadline does not move on: the loop would spin");
@@ -77,7 +91,9 @@ void process_see(struct process *p, const struct object *o, bool listed)
 
 	object_look(o, &p->look);
 	ledger_seen(&p->ledger, o, &p->look, listed, now_ms);
+	memory_begin(p);
 	allocator_vmi_seen(p->core, &p->look, listed, now_ms);
+	memory_end();
 }
 
 void process_see_gone(struct process *p, const struct object *o)
@@ -86,12 +102,23 @@ void process_see_gone(struct process *p, const struct object *o)
 
 	object_look(o, &p->look);
 	ledger_gone(&p->ledger, o, now_ms);
+	memory_begin(p);
 	allocator_vmi_gone(p->core, &p->look, now_ms);
+	memory_end();
 }
 
 static void on_notice(void *data, const struct notice *n)
 {
-	auditor_notice(data, n);
+	struct process *p = data;
+
+	struct entry *e = ledger_entry(&p->ledger, object_serial_of(n->uid));
+
+	auditor_notice(p, n);
+	if (n->kind != NOTICE_OUT_OF_MEMORY)
+		return;
+	if (e != NULL)
+		e->patchy = true;
+	p->relist = p->lossy = p->lossy_list = true;
 }
 
 static bool surely_not_applied(const struct reply *reply, uint32_t cid)
@@ -142,7 +169,9 @@ void process_answered(struct process *p, const struct request *r)
 		answer.object = &p->look;
 	}
 	p->settled = r;
+	memory_begin(p);
 	allocator_answer(p->core, r->ticket, &answer, p->sim->queue.now_ms);
+	memory_end();
 	p->settled = NULL;
 	if (p->stopped && p->in_flight == 0)
 		process_kill(p);
@@ -234,6 +263,7 @@ void process_start(struct process *p)
 	ledger_reset(&p->ledger, &s->range, s->profile.quarantine_ms, s->profile.slots);
 	p->paused_until_ms = 0;
 	p->gate_open = p->has_term = p->stopped = p->overflowed = false;
+	p->relist = p->lossy = p->lossy_list = p->was_short = false;
 	p->in_flight = 0;
 	p->last_wish_ms = 0;
 	p->settled = NULL;

@@ -33,7 +33,12 @@ struct process {
 	bool has_term;
 	bool stopped;
 	uint32_t term;
-	bool overflowed;       /* it was right to leave the stripe of its term */
+	bool overflowed; /* it was right to leave the stripe of its term */
+	/* its memory */
+	bool was_short;        /* an allocation has failed, ever */
+	bool relist;           /* something could not be remembered, a list is to show it again */
+	bool lossy;            /* no list without such a loss has been complete since */
+	bool lossy_list;       /* the list under way had one */
 	struct event campaign; /* its term is raised */
 	/* its work */
 	struct event timer;

@@ -30,6 +30,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_TERM_LOST] = "term lost",
 	[FAULT_TERM_RAISED] = "term raised",
 	[FAULT_GATE_MOVED] = "gate moved",
+	[FAULT_NO_MEMORY] = "out of memory",
 	[FAULT_PRESEEDED] = "preseeded",
 	[FAULT_FOREIGN] = "foreign write",
 	[FAULT_OVERWRITTEN] = "overwritten",
@@ -51,7 +52,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_TERM_LOST] = 10,     [FAULT_TERM_RAISED] = 10,  [FAULT_GATE_MOVED] = 20,
 	[FAULT_PRESEEDED] = 300,    [FAULT_FOREIGN] = 60,      [FAULT_OVERWRITTEN] = 300,
 	[FAULT_CONTESTED] = 150,    [FAULT_WIPED] = 20,        [FAULT_FLAWED] = 40,
-	[FAULT_COMPACTED] = 20,
+	[FAULT_COMPACTED] = 20,     [FAULT_NO_MEMORY] = 40,
 };
 
 static uint32_t below(struct rng *rng, uint32_t n)
@@ -157,6 +158,8 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		draw_group(p, rng, FAULT_FLAWED, FAULT_FLAWED);
 	if (below(rng, 4) == 0)
 		draw_group(p, rng, FAULT_COMPACTED, FAULT_COMPACTED);
+	if (below(rng, 12) == 0)
+		draw_group(p, rng, FAULT_NO_MEMORY, FAULT_NO_MEMORY);
 	if (below(rng, 8) == 0)
 		make_harsh(p);
 	if (p->processes == 1)

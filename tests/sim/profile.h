@@ -45,6 +45,7 @@ enum fault {
 	FAULT_TERM_LOST,
 	FAULT_TERM_RAISED,
 	FAULT_GATE_MOVED,
+	FAULT_NO_MEMORY, /* per allocation */
 	/* of the cluster */
 	FAULT_PRESEEDED,   /* a VMI is created with a CID */
 	FAULT_FOREIGN,     /* somebody sets, changes or removes a CID */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "sim/memory.h"
 
 /* How long the cluster is left alone at the end: longer than the latest request (3 min), the longest pause of
  * a process (2 min), the client's timeouts, the longest backoff and the quarantine one after the other. */
@@ -15,7 +16,7 @@
 
 void *sim_alloc(size_t count, size_t size)
 {
-	void *p = calloc(count, size);
+	void *p = memory_calloc(count, size);
 
 	if (p == NULL)
 		abort();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "sim/memory.h"
 #include "sim/sim.h"
 
 #define RETRY_MS 1000 /* between two tries to list or watch */
@@ -18,16 +19,19 @@ void view_relist(struct process *p, uint64_t at_ms)
 	queue_at(&p->sim->queue, &v->event, at_ms);
 }
 
-/* I3: the first list is consistent. A later one may be as old as what was seen already. */
+/* I3: the first list is consistent. A later one may be as old as what was seen already, also in a list that
+ * broke off. (lib/kube/reflector.c asks for consistent lists only; the allocator does not rely on it.) */
 static uint32_t list_position(struct process *p)
 {
 	struct view *v = &p->view;
 	struct sim *s = p->sim;
 	uint32_t len = s->server.len;
 
-	if (v->lists == 0 || v->watched >= len || !sim_strikes(s, FAULT_LIST_STALE))
+	uint32_t seen = v->list_upto > v->watched ? v->list_upto : v->watched;
+
+	if (v->lists == 0 || seen >= len || !sim_strikes(s, FAULT_LIST_STALE))
 		return len;
-	return v->watched + sim_below(s, len - v->watched + 1);
+	return seen + sim_below(s, len - seen + 1);
 }
 
 static void begin_list(struct process *p)
@@ -45,6 +49,7 @@ static void begin_list(struct process *p)
 	v->page_at = 0;
 	v->listing = true;
 	TRACE(s, p->name, "lists %u objects, rv=%llu", v->page_len, (unsigned long long)v->list_version);
+	p->lossy_list = false;
 	ledger_list_started(&p->ledger);
 	allocator_list_started(p->core);
 }
@@ -59,7 +64,10 @@ static void end_list(struct process *p)
 	TRACE(s, p->name, "has the whole list");
 	ledger_list_done(&p->ledger, v->list_version, s->queue.now_ms);
 	v->lists++;
+	memory_begin(p);
 	allocator_list_done(p->core, version, s->queue.now_ms);
+	memory_end();
+	p->lossy = p->lossy_list;
 	v->watched = v->list_upto;
 	v->state = v->watched < s->server.compacted ? VIEW_BROKEN : VIEW_WATCHING;
 	if (v->state == VIEW_BROKEN)
@@ -182,6 +190,7 @@ void view_start(struct process *p)
 	struct sim *s = p->sim;
 
 	p->view.watched = 0;
+	p->view.list_upto = 0;
 	p->view.lists = 0;
 	view_relist(p, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
 }
