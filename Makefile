@@ -109,8 +109,8 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 # --- tests/sim: the allocator under a virtual clock. Linked with neither libuv nor libcurl, which proves that the core needs
 # neither.
 SIM_BIN := $(BUILD)/tests/sim/sim
-SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c) controller/vmi.c controller/identity.c controller/vmi_store.c \
-           $(wildcard lib/json/*.c) $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8)
+SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c lib/json/*.c) \
+           $(wildcard $(patsubst %,controller/%.c,identity vmi vmi_store)) $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8)
 
 $(SIM_BIN): $(call objs,$(SIM_SRC))
 	@mkdir -p $(@D)

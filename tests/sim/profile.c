@@ -96,7 +96,7 @@ static void draw_range(struct profile *p, struct rng *rng)
 		p->max = ONE_OF(rng, 2147483647, 4294967294);
 	} else {
 		p->min = ONE_OF(rng, 3, 5000, 32768, 1u << 20, 4000000000);
-		p->max = p->min + (CID_STRIPES << ONE_OF(rng, 0, 2, 4, 5, 6, 6)) - 1;
+		p->max = p->min + (CID_STRIPES << ONE_OF(rng, 1, 4, 5, 6, 6, 6)) - 1;
 	}
 	draw_exclusions(p, rng);
 }
