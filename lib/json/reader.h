@@ -22,8 +22,11 @@
 #include "base/error.h"
 #include "json/filter.h"
 
-/** Nesting deeper than this is -EBADMSG; Go's own decoder, which made the text, stops at the same depth. */
-#define JSON_READER_MAX_DEPTH 10000
+/** Nesting deeper than this is -EBADMSG. An API server stores objects of up to 10,000 levels (the limit of
+ * Go's decoder), and a list or a watch adds its own: whoever may create objects must not be able to end the
+ * stream for all others. So it is far above that; the memory, one bit a level, is touched only as far as the
+ * nesting goes. */
+#define JSON_READER_MAX_DEPTH (1 << 20)
 
 enum json_value_kind {
 	JSON_VALUE_NULL,

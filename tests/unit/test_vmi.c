@@ -103,6 +103,26 @@ START_TEST(wrong_types_are_marked_and_the_rest_is_read)
 			 0);
 	ck_assert_str_eq(v.unreadable, "metadata.name");
 	ck_assert_str_eq(v.uid, "");
+	ck_assert_int_eq(parse("{\"metadata\":{\"name\":\"..\",\"namespace\":\"ns\",\"uid\":\"u\"}}"), 0);
+	ck_assert_str_eq(v.unreadable, "metadata.name");
+}
+END_TEST
+
+START_TEST(an_object_as_deep_as_a_server_stores_it_is_read)
+{
+	const size_t depth = 10002; /* the server's limit, and what a list adds */
+	AUTO_BUF struct buf text = {.max = 1 << 20};
+	int rc = buf_add_str(&text, "{" META "}," WANTS ",\"deep\":");
+
+	for (size_t i = 0; i < depth && rc == 0; i++)
+		rc = buf_add_str(&text, "[");
+	for (size_t i = 0; i < depth && rc == 0; i++)
+		rc = buf_add_str(&text, "]");
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_eq(buf_add_str(&text, "}"), 0);
+	ck_assert_int_eq(parse(buf_str(&text)), 0);
+	ck_assert(v.wants_vsock);
+	ck_assert_ptr_null(v.unreadable);
 }
 END_TEST
 
@@ -177,6 +197,7 @@ int main(void)
 		a_vmi_that_once_was_scheduled_has_started,
 		a_cid_that_is_no_32_bit_number_is_unreadable,
 		wrong_types_are_marked_and_the_rest_is_read,
+		an_object_as_deep_as_a_server_stores_it_is_read,
 		a_second_status_replaces_the_first,
 		what_is_no_object_is_an_error,
 		each_form_of_the_patch_tests_what_was_read,
