@@ -137,6 +137,26 @@ static const struct reflector_handler vmi_handler = {
 
 /* ---- KubeVirt CRs seen ---- */
 
+/* What the CRs mean now. Only what needs no request, for this runs inside libcurl; the rest follows in
+ * on_prepare(). */
+static void follow_gate(struct controller *c)
+{
+	struct gate_verdict verdict = gate_verdict(&c->gate);
+
+	if (verdict.open != c->verdict.open || verdict.reason != c->verdict.reason)
+		log_info(c->o.log, "the gate is %s: %s", verdict.open ? "open" : "closed", verdict.reason);
+	allocator_set_gate(c->allocator, verdict.open);
+	c->verdict.open = verdict.open;
+	c->verdict.reason = verdict.reason;
+	if (strcmp(verdict.namespace, c->namespace) == 0)
+		return;
+	/* The Lease lives where the KubeVirt CR does; the term of another namespace's counts for nothing
+	 * there. */
+	(void)snprintf(c->namespace, sizeof(c->namespace), "%s", verdict.namespace);
+	c->has_term = false;
+	allocator_clear_term(c->allocator);
+}
+
 static void kubevirt_on_begin(void *data)
 {
 	struct controller *c = data;
@@ -161,11 +181,14 @@ static void kubevirt_on_object(void *data, enum reflector_event event, const cha
 			  (&(struct log_object){.kind = "KubeVirt",
 						.namespace = c->kubevirt.namespace,
 						.name = c->kubevirt.name}),
-			  NULL, "%s is not as the API promises and counts as absent", c->kubevirt.unreadable);
+			  NULL, "%s is not as the API promises and counts as empty", c->kubevirt.unreadable);
+	if (c->kubevirt.namespace[0] == '\0' || c->kubevirt.name[0] == '\0')
+		return;
 	if (event == REFLECTOR_DELETED)
 		gate_cr_gone(&c->gate, &c->kubevirt);
 	else
 		gate_cr_seen(&c->gate, &c->kubevirt, event == REFLECTOR_LISTED);
+	follow_gate(c);
 }
 
 static void kubevirt_on_list_started(void *data)
@@ -181,6 +204,7 @@ static void kubevirt_on_list_done(void *data, const char *rv)
 
 	(void)rv;
 	gate_list_done(&c->gate);
+	follow_gate(c);
 }
 
 static void kubevirt_on_restarted(void *data, bool watch, enum reflector_restart reason)
@@ -220,24 +244,6 @@ static void on_raised(void *data, uint32_t value)
 	allocator_set_term(c->allocator, value);
 }
 
-static void follow_gate(struct controller *c)
-{
-	struct gate_verdict verdict = gate_verdict(&c->gate);
-
-	if (verdict.open != c->verdict.open || verdict.reason != c->verdict.reason)
-		log_info(c->o.log, "the gate is %s: %s", verdict.open ? "open" : "closed", verdict.reason);
-	allocator_set_gate(c->allocator, verdict.open);
-	c->verdict.open = verdict.open;
-	c->verdict.reason = verdict.reason;
-	if (strcmp(verdict.namespace, c->namespace) == 0)
-		return;
-	/* The Lease lives where the KubeVirt CR does; the term of another namespace's counts for nothing
-	 * there. */
-	(void)snprintf(c->namespace, sizeof(c->namespace), "%s", verdict.namespace);
-	c->has_term = false;
-	allocator_clear_term(c->allocator);
-}
-
 static void maybe_close_parts(struct controller *c);
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -253,7 +259,6 @@ static void on_prepare(uv_prepare_t *prepare)
 		c->o.failed(c->o.data);
 		return;
 	}
-	follow_gate(c);
 	/* I3: a term is raised only with complete caches. */
 	if (reflector_synced(c->vmis))
 		term_want(c->term, c->namespace);
@@ -353,7 +358,7 @@ static int open_client(struct controller *c, struct error *err)
 		.observer_data = c,
 	};
 
-	(void)snprintf(user_agent, sizeof(user_agent), COMPONENT "/%s (linux/amd64)", version_text);
+	(void)snprintf(user_agent, sizeof(user_agent), COMPONENT "/%s", version_text);
 	return kube_client_open(&c->client, &options, err);
 }
 

@@ -33,7 +33,8 @@ struct controller_options {
 };
 
 /** Starts everything. What @o points to is borrowed until the close callback. Returns 0 or a negative errno;
- * on success give *out to controller_close(). */
+ * on success give *out to controller_close(). After a failure there is nothing to close, but parts that were
+ * open already are on their way out: run the loop until it is empty before giving up what @o points to. */
 int controller_open(struct controller **out, const struct controller_options *o, struct error *err);
 
 /** Where /metrics is served. */

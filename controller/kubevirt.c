@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "controller/identity.h"
 
 enum kubevirt_field_id {
 	FIELD_NAMESPACE,
@@ -42,12 +43,8 @@ static void mark_unreadable(struct kubevirt *k, const char *field)
 static void read_name(struct kubevirt *k, char *out, size_t room, const struct json_value *value,
 		      const char *field)
 {
-	out[0] = '\0';
-	if (value->kind != JSON_VALUE_STRING || value->cut || value->len >= room ||
-	    strlen(value->text) != value->len)
+	if (!identity_read(out, room, value))
 		mark_unreadable(k, field);
-	else
-		memcpy(out, value->text, value->len + 1);
 }
 
 static bool names_gate(const struct json_value *value)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/macros.h"
+#include "controller/identity.h"
 
 enum vmi_field_id {
 	FIELD_NAMESPACE,
@@ -78,24 +79,11 @@ static bool is_null(const struct json_value *value)
 	return value->kind == JSON_VALUE_NULL;
 }
 
-/* Copies an identity: a string of 1 .. @room - 1 printable ASCII bytes. */
 static void read_identity(struct vmi *v, char *out, size_t room, const struct json_value *value,
 			  const char *field)
 {
-	out[0] = '\0';
-	if (value->kind != JSON_VALUE_STRING || value->cut || value->len == 0 || value->len >= room) {
+	if (!identity_read(out, room, value))
 		mark_unreadable(v, field);
-		return;
-	}
-	for (size_t i = 0; i < value->len; i++) {
-		/* Nothing that would have to be escaped in a path, a patch or a log. */
-		if (value->text[i] <= ' ' || value->text[i] > '~' ||
-		    strchr("\"\\/%?#<>&", value->text[i]) != NULL) {
-			mark_unreadable(v, field);
-			return;
-		}
-	}
-	memcpy(out, value->text, value->len + 1);
 }
 
 static void read_created(struct vmi *v, const struct json_value *value)
