@@ -44,6 +44,7 @@ static enum answer_kind kind_of_status(const struct kube_answer *answer)
 		return ANSWER_TEST_FAILED;
 	case 422: /* PAT-2: only a refusal by validation names causes */
 		return answer->failure.has_causes ? ANSWER_REFUSED : ANSWER_TEST_FAILED;
+	case 401: /* about us, not about the VMI: the client has read the token anew already */
 	case 429:
 		return ANSWER_LATER;
 	default: /* a server or something before it gave up: maybe after it had passed the request on (PAT-13)
@@ -79,8 +80,8 @@ static struct answer translate(struct assigner *s, const struct kube_answer *fro
 	}
 	to.kind = kind_of_status(from);
 	to.text = from->failure.message;
-	if (from->retry_after)
-		to.retry_ms = (uint64_t)from->retry_after_s * 1000;
+	to.retry_ms =
+		(uint64_t)(from->retry_after ? from->retry_after_s : from->failure.retry_after_s) * 1000;
 	return to;
 }
 

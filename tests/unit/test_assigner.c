@@ -231,6 +231,12 @@ START_TEST(a_403_is_a_refusal)
 }
 END_TEST
 
+START_TEST(a_401_is_no_fault_of_the_vmi)
+{
+	check_answer(401, NULL, "{}", NOTICE_THROTTLED);
+}
+END_TEST
+
 START_TEST(a_404_is_a_vmi_that_is_gone)
 {
 	check_answer(404, NULL, "{}", NOTICE_VANISHED);
@@ -310,6 +316,7 @@ int main(void)
 		a_422_with_causes_is_a_refusal,
 		a_409_is_a_failed_test,
 		a_403_is_a_refusal,
+		a_401_is_no_fault_of_the_vmi,
 		a_404_is_a_vmi_that_is_gone,
 		a_429_pauses,
 		a_500_is_an_unknown_outcome_and_is_read_back,
