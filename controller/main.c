@@ -1,5 +1,6 @@
 /* vsock-cid-controller: gives every KubeVirt VMI its VSOCK CID. Read controller.h next: it shows how the data
  * flows. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,12 +117,29 @@ static int load_and_run(struct program *p)
 	return status;
 }
 
+/* A descriptor 0, 1 or 2 that is closed would be given to the next pipe or socket, and the log would go
+ * there. */
+static bool open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct program p = {.status = EXIT_SUCCESS};
 	struct error err = {0};
 	int status;
 
+	if (!open_standard_streams())
+		return EXIT_FAILURE;
 	switch (options_parse(&p.options, argc, argv, &err)) {
 	case OPTIONS_HELP:
 		options_print_help(stdout);

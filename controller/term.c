@@ -135,8 +135,10 @@ static void claim(struct term *t, const struct kube_lease *lease)
 		rc = start_call(t, "PUT", t->options.lease_name);
 	else if (rc == 0)
 		rc = start_call(t, "POST", "");
-	if (rc != 0)
-		wait_and_retry(t);
+	if (rc == 0)
+		return;
+	log_error(t->options.log, "cannot write the Lease %s: %s", t->options.lease_name, strerror(-rc));
+	wait_and_retry(t);
 }
 
 /* The Lease as it is now: raise its term by one. */
