@@ -8,7 +8,7 @@
 #include "controller/allocator_impl.h"
 
 #define SERVER_BACKOFF_INITIAL_MS 500
-#define SERVER_BACKOFF_MAX_MS     30000
+#define SERVER_BACKOFF_MAX_MS     5000
 
 /* Room for a key made of a namespace and a name, where the UID cannot be read. */
 #define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
@@ -33,9 +33,10 @@ int allocator_create(struct allocator **out, const struct allocator_options *opt
 	rc = cid_quarantine_create(&a->quarantine, options->quarantine_ms);
 	if (rc != 0)
 		goto err_after_pool;
-	list_init(&a->doubting);
-	for (int i = 0; i < URGENCY_COUNT; i++)
+	for (int i = 0; i < URGENCY_COUNT; i++) {
+		list_init(&a->doubting[i]);
 		list_init(&a->wanting[i]);
+	}
 	backoff_init(&a->server_backoff, SERVER_BACKOFF_INITIAL_MS, SERVER_BACKOFF_MAX_MS);
 	*out = a;
 	return 0;
@@ -197,12 +198,12 @@ static struct vmi_record *keeper_of(const struct allocator *a, uint32_t cid)
 /* ---- what a VMI needs ---- */
 
 /* I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
-static bool may_be_served(const struct vmi_record *r)
+bool allocator_may_serve(const struct vmi_record *r)
 {
 	return r->wants && !r->started && !r->deleting && !r->unreadable;
 }
 
-static uint8_t counts_of(const struct allocator *a, const struct vmi_record *r)
+uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r)
 {
 	const struct vmi_hold *visible = vmi_store_visible(r);
 	bool final = r->phase == VMI_PHASE_SUCCEEDED || r->phase == VMI_PHASE_FAILED;
@@ -232,11 +233,11 @@ static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_ho
 {
 	bool good = visible != NULL && keeper == r && cid_range_contains(a->options.range, visible->cid);
 
-	if (may_be_served(r) && !good)
+	if (allocator_may_serve(r) && !good)
 		work_want(a, r, now_ms);
 	else
 		work_drop(a, r);
-	recount(a, r, counts_of(a, r));
+	recount(a, r, allocator_counts_of(a, r));
 }
 
 /* Judges all VMIs that show @cid, telling those that share it. */
@@ -383,7 +384,7 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 		if (visible != NULL)
 			visible->guest = true;
 	}
-	if ((counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
+	if ((allocator_counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
 }
 
@@ -536,79 +537,4 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 	if (!a->list_blind && sweep.version != 0)
 		table_visit(&a->store.by_uid, sweep_record, &sweep);
 	a->informed = !a->list_lossy;
-}
-
-/* ---- figures ---- */
-
-void allocator_stats(const struct allocator *a, struct allocator_stats *out)
-{
-	*out = (struct allocator_stats){
-		.tracked = a->store.by_uid.len,
-		.in_use = a->store.held_cids,
-		.quarantined = cid_quarantine_count(a->quarantine),
-		.available = cid_pool_available(a->pool),
-		.duplicates = a->store.duplicate_cids,
-		.invalid = a->counts[COUNT_INVALID],
-		.waiting = a->waiting,
-		.missed = a->counts[COUNT_MISSED],
-		.unreadable = a->counts[COUNT_UNREADABLE],
-		.in_flight = a->in_flight,
-		.informed = a->informed,
-	};
-}
-
-bool allocator_cid_of(const struct allocator *a, const char *uid, uint32_t *cid)
-{
-	const struct vmi_record *r = vmi_store_find(&a->store, uid);
-	const struct vmi_hold *visible = r != NULL ? vmi_store_visible(r) : NULL;
-
-	if (visible == NULL)
-		return false;
-	*cid = visible->cid;
-	return true;
-}
-
-bool allocator_is_held(const struct allocator *a, uint32_t cid)
-{
-	return vmi_store_owner(&a->store, cid, NULL) != NULL;
-}
-
-struct audit {
-	const struct allocator *a;
-	uint64_t counts[COUNT_KINDS];
-	uint64_t waiting;
-	const char *reason;
-};
-
-static void audit_record(void *data, struct table_node *node)
-{
-	struct audit *audit = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
-
-	audit->waiting += r->work != NULL;
-	for (int i = 0; i < COUNT_KINDS; i++)
-		audit->counts[i] += (unsigned int)counts_of(audit->a, r) >> i & 1u;
-	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
-		if (!cid_pool_is_taken(audit->a->pool, h->cid))
-			audit->reason = "a CID with an owner is free in the pool";
-		if (h->owner != r)
-			audit->reason = "a hold is in the wrong hands";
-	}
-	if (r->work != NULL && !may_be_served(r))
-		audit->reason = "work for a VMI that may not be served";
-}
-
-bool allocator_validate(const struct allocator *a, const char **reason)
-{
-	struct audit audit = {.a = a};
-
-	if (!cid_pool_validate(a->pool, reason))
-		return false;
-	table_visit(&a->store.by_uid, audit_record, &audit);
-	if (audit.reason == NULL && audit.waiting != a->waiting)
-		audit.reason = "waiting is not the number of VMIs with work";
-	if (audit.reason == NULL && memcmp(audit.counts, a->counts, sizeof(audit.counts)) != 0)
-		audit.reason = "a gauge has drifted";
-	*reason = audit.reason;
-	return audit.reason == NULL;
 }

@@ -1,6 +1,7 @@
 /**
- * allocator_impl: what the two halves of the allocator share. allocator.c keeps the facts (who holds what,
- * who needs what), allocator_work.c gets things done (queues, requests in flight, answers, pauses).
+ * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (who holds what,
+ * who needs what), allocator_work.c gets things done (queues, requests in flight, answers, pauses),
+ * allocator_figures.c counts and checks.
  */
 #ifndef CONTROLLER_ALLOCATOR_IMPL_H
 #define CONTROLLER_ALLOCATOR_IMPL_H
@@ -73,7 +74,7 @@ struct allocator {
 	uint32_t stripe; /* of the term, or a later one once that is used up */
 	/* work */
 	uint64_t waiting;
-	struct list doubting;
+	struct list doubting[URGENCY_COUNT];
 	struct list wanting[URGENCY_COUNT];
 	struct heap blocked;
 	struct slot slots[ALLOCATOR_MAX_IN_FLIGHT];
@@ -92,6 +93,12 @@ struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32
 /** Memory for what must be remembered of @r is missing (of @cid, where it is about one): tells it, and writes
  * nothing until a new list has shown everything again. */
 void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t cid);
+
+/** The gauges that @r is to be counted under, bits of enum vmi_count. */
+uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r);
+
+/** I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
+bool allocator_may_serve(const struct vmi_record *r);
 
 /** Starts to work for @r, if nothing is being done yet; moves it to the queue of its urgency if it waits in
  * one. */

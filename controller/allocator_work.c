@@ -50,7 +50,7 @@ static void work_move(struct allocator *a, struct assignment *w, enum work_state
 	if (to == WORK_WANTING)
 		list_push_back(&a->wanting[w->urgency], &w->queued);
 	else if (to == WORK_DOUBTING)
-		list_push_back(&a->doubting, &w->queued);
+		list_push_back(&a->doubting[w->urgency], &w->queued);
 }
 
 /* Nothing for a while, then @resume. */
@@ -79,8 +79,8 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	if (w != NULL) {
 		/* Only a change of urgency moves it: an object that is updated often keeps its place in the
 		 * queue. */
-		if (w->state == WORK_WANTING && w->urgency != urgency_of(r))
-			work_move(a, w, WORK_WANTING);
+		if ((w->state == WORK_WANTING || w->state == WORK_DOUBTING) && w->urgency != urgency_of(r))
+			work_move(a, w, w->state);
 		return;
 	}
 	w = calloc(1, sizeof(*w));
@@ -143,9 +143,9 @@ void allocator_stop(struct allocator *a)
 static bool has_queued_work(const struct allocator *a)
 {
 	for (int i = 0; i < URGENCY_COUNT; i++)
-		if (!list_empty(&a->wanting[i]))
+		if (!list_empty(&a->wanting[i]) || !list_empty(&a->doubting[i]))
 			return true;
-	return !list_empty(&a->doubting);
+	return false;
 }
 
 uint64_t allocator_deadline(const struct allocator *a)
@@ -214,15 +214,15 @@ static bool held_before(const struct allocator *a, const struct vmi_record *r, u
 }
 
 /* The CID to ask for. I6: only what the pool counts as free within the range. A stripe that is used up is
- * left for the next one with a free CID: that value is as unique in our own view, only no longer by the term
- * alone. */
+ * left for another one with a free CID: that value is as unique in our own view, only no longer by the term
+ * alone. Another one at random, not the next: that is the very stripe that the next process draws from. */
 static int choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid)
 {
 	if (held_before(a, r, cid))
 		return 0;
 	if (cid_pool_draw(a->pool, a->options.rng, cid) == 0)
 		return 0;
-	if (cid_pool_next_stripe(a->pool, a->stripe, &a->stripe) != 0)
+	if (cid_pool_next_stripe(a->pool, (uint32_t)rng_below(a->options.rng, CID_STRIPES), &a->stripe) != 0)
 		return -ENOSPC;
 	cid_pool_set_stripe(a->pool, a->stripe);
 	return cid_pool_draw(a->pool, a->options.rng, cid);
@@ -292,31 +292,42 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	return true;
 }
 
+static bool next_read(struct allocator *a, enum urgency urgency, struct wish *wish)
+{
+	struct list *first = list_first(&a->doubting[urgency]);
+	struct assignment *w;
+
+	if (first == NULL)
+		return false;
+	w = container_of(first, struct assignment, queued);
+	work_move(a, w, WORK_READING);
+	fill_wish(wish, take_slot(a, w, WISH_READ, 0), w->record);
+	return true;
+}
+
+/* I7: only while the gate is open; and the right to write is the term. */
+static bool next_patch(struct allocator *a, enum urgency urgency, struct wish *wish, uint64_t now_ms)
+{
+	struct list *first;
+
+	if (!a->gate_open || !a->has_term)
+		return false;
+	while ((first = list_first(&a->wanting[urgency])) != NULL)
+		if (start_patch(a, container_of(first, struct assignment, queued), wish, now_ms))
+			return true;
+	return false;
+}
+
 bool allocator_next(struct allocator *a, struct wish *wish, uint64_t now_ms)
 {
-	struct list *first = list_first(&a->doubting);
-
 	/* I3: without a complete list nothing is known; a pause that the server asked for holds for
 	 * everything. */
 	if (a->stopped || !a->informed || a->in_flight >= a->options.max_in_flight ||
 	    now_ms < a->paused_until_ms)
 		return false;
-	if (first != NULL) {
-		struct assignment *w = container_of(first, struct assignment, queued);
-
-		work_move(a, w, WORK_READING);
-		fill_wish(wish, take_slot(a, w, WISH_READ, 0), w->record);
-		return true;
-	}
-	/* I7: gate; and the right to write, which is the term. */
-	if (!a->gate_open || !a->has_term)
-		return false;
-	for (int i = 0; i < URGENCY_COUNT; i++) {
-		while ((first = list_first(&a->wanting[i])) != NULL) {
-			if (start_patch(a, container_of(first, struct assignment, queued), wish, now_ms))
-				return true;
-		}
-	}
+	for (int i = 0; i < URGENCY_COUNT; i++)
+		if (next_read(a, (enum urgency)i, wish) || next_patch(a, (enum urgency)i, wish, now_ms))
+			return true;
 	return false;
 }
 
@@ -386,8 +397,11 @@ static void answered_object(struct allocator *a, struct assignment *w, const str
  */
 static void pause_all(struct allocator *a, uint64_t retry_ms, uint64_t now_ms)
 {
-	uint64_t pause_ms = backoff_next(&a->server_backoff, a->options.rng);
+	uint64_t pause_ms = 0;
 
+	/* One step for each pause, not for each answer: a whole window of them comes at once. */
+	if (now_ms >= a->paused_until_ms)
+		pause_ms = backoff_next(&a->server_backoff, a->options.rng);
 	if (retry_ms > pause_ms)
 		pause_ms = retry_ms < MAX_PAUSE_MS ? retry_ms : MAX_PAUSE_MS;
 	if (now_ms + pause_ms > a->paused_until_ms)

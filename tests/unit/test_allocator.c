@@ -311,6 +311,65 @@ START_TEST(a_vmi_that_started_meanwhile_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_window_of_throttled_answers_is_one_pause)
+{
+	const struct answer later = {.kind = ANSWER_LATER, .retry_ms = 1000, .text = ""};
+	uint64_t tickets[4];
+	char uid[8];
+
+	given_leader();
+	for (int i = 0; i < 4; i++) {
+		(void)snprintf(uid, sizeof(uid), "u%d", i);
+		see(vmi_with(uid, VMI_PHASE_PENDING), 0);
+		expect_patch(uid, 0);
+		tickets[i] = wish.ticket;
+	}
+	for (int i = 0; i < 4; i++)
+		allocator_answer(a, tickets[i], &later, 0);
+	ck_assert_uint_eq(allocator_deadline(a), 1000);
+	done();
+}
+END_TEST
+
+START_TEST(a_server_that_is_away_is_asked_at_least_every_five_seconds)
+{
+	const struct answer later = {.kind = ANSWER_LATER, .text = ""};
+	uint64_t now_ms = 0;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	for (int i = 0; i < 20; i++) {
+		allocator_answer(a, wish.ticket, &later, now_ms);
+		ck_assert_uint_le(allocator_deadline(a) - now_ms, 5000);
+		now_ms = wait_for_wish(now_ms);
+	}
+	done();
+}
+END_TEST
+
+START_TEST(reading_back_does_not_hold_up_what_is_more_urgent)
+{
+	const struct answer failed = {.kind = ANSWER_TEST_FAILED, .text = ""};
+	uint64_t tickets[3];
+	char uid[8];
+
+	given_leader();
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(uid, sizeof(uid), "u%d", i);
+		see(vmi_with(uid, VMI_PHASE_PENDING), 0);
+		expect_patch(uid, 0);
+		tickets[i] = wish.ticket;
+	}
+	for (int i = 0; i < 3; i++)
+		allocator_answer(a, tickets[i], &failed, 0);
+	see(vmi_with("urgent", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("urgent", 0);
+	expect_read("u0", 0);
+	done();
+}
+END_TEST
+
 START_TEST(a_throttling_server_is_left_alone_as_long_as_it_asked)
 {
 	const struct answer later = {.kind = ANSWER_LATER, .retry_ms = 7000, .text = ""};
@@ -390,6 +449,9 @@ int main(void)
 		a_read_that_is_answered_as_a_write_is_no_reason_to_spin,
 		a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal,
 		a_vmi_that_started_meanwhile_is_left_alone,
+		a_window_of_throttled_answers_is_one_pause,
+		a_server_that_is_away_is_asked_at_least_every_five_seconds,
+		reading_back_does_not_hold_up_what_is_more_urgent,
 		a_throttling_server_is_left_alone_as_long_as_it_asked,
 		an_exhausted_range_is_told_and_tried_again_later,
 		nothing_is_started_after_stop,

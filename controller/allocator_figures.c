@@ -1,0 +1,77 @@
+/* The allocator's figures, and the check of its books for tests. See allocator_impl.h. */
+#include <string.h>
+
+#include "controller/allocator_impl.h"
+
+void allocator_stats(const struct allocator *a, struct allocator_stats *out)
+{
+	*out = (struct allocator_stats){
+		.tracked = a->store.by_uid.len,
+		.in_use = a->store.held_cids,
+		.quarantined = cid_quarantine_count(a->quarantine),
+		.available = cid_pool_available(a->pool),
+		.duplicates = a->store.duplicate_cids,
+		.invalid = a->counts[COUNT_INVALID],
+		.waiting = a->waiting,
+		.missed = a->counts[COUNT_MISSED],
+		.unreadable = a->counts[COUNT_UNREADABLE],
+		.in_flight = a->in_flight,
+		.informed = a->informed,
+	};
+}
+
+bool allocator_cid_of(const struct allocator *a, const char *uid, uint32_t *cid)
+{
+	const struct vmi_record *r = vmi_store_find(&a->store, uid);
+	const struct vmi_hold *visible = r != NULL ? vmi_store_visible(r) : NULL;
+
+	if (visible == NULL)
+		return false;
+	*cid = visible->cid;
+	return true;
+}
+
+bool allocator_is_held(const struct allocator *a, uint32_t cid)
+{
+	return vmi_store_owner(&a->store, cid, NULL) != NULL;
+}
+
+struct audit {
+	const struct allocator *a;
+	uint64_t counts[COUNT_KINDS];
+	uint64_t waiting;
+	const char *reason;
+};
+
+static void audit_record(void *data, struct table_node *node)
+{
+	struct audit *audit = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+
+	audit->waiting += r->work != NULL;
+	for (int i = 0; i < COUNT_KINDS; i++)
+		audit->counts[i] += (unsigned int)allocator_counts_of(audit->a, r) >> i & 1u;
+	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
+		if (!cid_pool_is_taken(audit->a->pool, h->cid))
+			audit->reason = "a CID with an owner is free in the pool";
+		if (h->owner != r)
+			audit->reason = "a hold is in the wrong hands";
+	}
+	if (r->work != NULL && !allocator_may_serve(r))
+		audit->reason = "work for a VMI that may not be served";
+}
+
+bool allocator_validate(const struct allocator *a, const char **reason)
+{
+	struct audit audit = {.a = a};
+
+	if (!cid_pool_validate(a->pool, reason))
+		return false;
+	table_visit(&a->store.by_uid, audit_record, &audit);
+	if (audit.reason == NULL && audit.waiting != a->waiting)
+		audit.reason = "waiting is not the number of VMIs with work";
+	if (audit.reason == NULL && memcmp(audit.counts, a->counts, sizeof(audit.counts)) != 0)
+		audit.reason = "a gauge has drifted";
+	*reason = audit.reason;
+	return audit.reason == NULL;
+}
