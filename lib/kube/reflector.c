@@ -241,7 +241,7 @@ static int reflector_check_options(const struct reflector_options *o, struct err
 {
 	size_t versions = 0;
 
-	while (o->versions[versions] != NULL && versions <= DISCOVERY_MAX_VERSIONS)
+	while (versions <= DISCOVERY_MAX_VERSIONS && o->versions[versions] != NULL)
 		versions++;
 	if (versions == 0 || versions > DISCOVERY_MAX_VERSIONS)
 		return error_set(err, -EINVAL, "reflector of %s: 1 to %d versions", o->resource,

@@ -1,5 +1,6 @@
 #include "sim/ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,8 +187,7 @@ static void write_key(const struct ledger *l, const struct entry *e, char out[st
 		return;
 	}
 	object_look(&(struct object){.slot = e->slot}, &v);
-	out[0] = '?';
-	strcpy(stpcpy(stpcpy(out + 1, v.namespace), "/"), v.name);
+	(void)snprintf(out, 80, "?%.30s/%.40s", v.namespace, v.name);
 }
 
 static bool is_fixed(const struct entry *e)
