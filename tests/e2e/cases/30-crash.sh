@@ -105,7 +105,7 @@ it apisim storms_of_409_429_and_500_pass
 storms_of_409_429_and_500_pass() {
 	local status
 	for status in 409 429 500 503; do
-		fault '{"userAgent": "vsock-cid-controller", "probability": 0.1}' "{\"status\": $status, \"retryAfter\": 1}"
+		fault '{"userAgent": "vsock-cid-controller", "probability": 0.04}' "{\"status\": $status, \"retryAfter\": 1}"
 	done
 	start_controller
 	"$vmis" create storm 50 "${namespaces[@]}"
