@@ -18,7 +18,8 @@ void auditor_reset(struct sim *s)
 {
 	struct auditor *a = &s->auditor;
 
-	memset(a->biographies, 0, a->room * sizeof(*a->biographies));
+	if (a->room > 0)
+		memset(a->biographies, 0, a->room * sizeof(*a->biographies));
 	a->next = 0;
 }
 
@@ -34,9 +35,7 @@ static struct biography *biography_of(struct auditor *a, uint32_t serial)
 	if (serial >= a->room) {
 		uint32_t room = serial + 256;
 
-		a->biographies = realloc(a->biographies, room * sizeof(*a->biographies));
-		if (a->biographies == NULL)
-			abort();
+		a->biographies = sim_grow(a->biographies, room, sizeof(*a->biographies));
 		memset(&a->biographies[a->room], 0, (room - a->room) * sizeof(*a->biographies));
 		a->room = room;
 	}
@@ -106,7 +105,7 @@ void auditor_committed(struct sim *s, const struct object *before, const struct 
 	/* Nobody can read it there; whoever mends that is the one who wrote it. */
 	if (after->flaw == FLAW_STATUS || after->flaw == FLAW_CID)
 		b->writer = (struct author){0};
-	if (author.process != 0)
+	if (before != NULL && author.process != 0)
 		check_our_write(s, before, after, &author);
 }
 

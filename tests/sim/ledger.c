@@ -39,10 +39,7 @@ static void *room_for(void *array, uint32_t len, uint32_t *room, size_t size)
 	*room = *room != 0 ? *room * 2 : 64;
 	if (len >= *room)
 		*room = len + 64;
-	array = realloc(array, *room * size);
-	if (array == NULL)
-		abort();
-	return array;
+	return sim_grow(array, *room, size);
 }
 
 /* ---- entries and claims ---- */

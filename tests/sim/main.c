@@ -18,9 +18,11 @@ struct order {
 	uint64_t first;
 	uint64_t seeds;
 	bool trace;
+	bool one; /* the first failure is enough */
 };
 
-/* For on_abort() alone: an assertion of the allocator's ends the program, and the seed must not be lost. */
+/* For on_abort() alone: an assertion of the allocator's, or worse, ends the program, and the seed must not be
+ * lost. */
 static volatile sig_atomic_t seed_high;
 static volatile sig_atomic_t seed_low;
 
@@ -117,11 +119,12 @@ static int run_all(struct sim *s, const struct order *order)
 {
 	double start_s = now_s();
 	uint64_t failed = 0;
+	uint64_t i;
 
-	for (uint64_t i = 0; i < order->seeds; i++)
+	for (i = 0; i < order->seeds && !(order->one && failed > 0); i++)
 		failed += !run_seed(s, order->first + i, failed < MAX_DETAILS);
 	print_tally(&s->tally, order->first, now_s() - start_s);
-	printf("sim: %llu passed, %llu failed\n", (unsigned long long)(order->seeds - failed),
+	printf("sim: %llu passed, %llu failed\n", (unsigned long long)(i - failed),
 	       (unsigned long long)failed);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -149,18 +152,18 @@ static bool parse_number(const char *text, uint64_t *out)
 
 static int usage(void)
 {
-	(void)fputs("usage: sim [--first N] [--seeds N] | --seed N [--trace]\n", stderr);
+	(void)fputs("usage: sim [--first N] [--seeds N] [--one] | --seed N [--trace]\n  --one    end at the "
+		    "first seed that fails\n",
+		    stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"first", required_argument, NULL, 'f'},
-		{"seeds", required_argument, NULL, 'n'},
-		{"seed", required_argument, NULL, 's'},
-		{"trace", no_argument, NULL, 't'},
-		{NULL, 0, NULL, 0},
+		{"first", required_argument, NULL, 'f'}, {"seeds", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 's'},  {"trace", no_argument, NULL, 't'},
+		{"one", no_argument, NULL, 'o'},         {NULL, 0, NULL, 0},
 	};
 	struct order order = {.first = 1, .seeds = 100};
 	struct sim *s;
@@ -170,6 +173,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 't')
 			order.trace = true;
+		else if (c == 'o')
+			order.one = true;
 		else if (c == '?' || !parse_number(optarg, c == 'n' ? &order.seeds : &order.first))
 			return usage();
 		if (c == 's')
@@ -178,6 +183,7 @@ int main(int argc, char **argv)
 	if (optind != argc)
 		return usage();
 	(void)signal(SIGABRT, on_abort);
+	(void)signal(SIGSEGV, on_abort);
 	s = sim_alloc(1, sizeof(*s));
 	rc = order.trace ? trace_one(s, order.first) : run_all(s, &order);
 	sim_free(s);

@@ -38,9 +38,7 @@ static struct request *take(struct network *n)
 	}
 	if (n->len == n->room) {
 		n->room = n->room != 0 ? n->room * 2 : 64;
-		n->all = realloc(n->all, n->room * sizeof(struct request *));
-		if (n->all == NULL)
-			abort();
+		n->all = sim_grow(n->all, n->room, sizeof(struct request *));
 	}
 	r = sim_alloc(1, sizeof(*r));
 	n->all[n->len++] = r;

@@ -47,9 +47,7 @@ static void record(struct server *server, enum change_kind kind, const struct ob
 
 	if (server->len == server->room) {
 		server->room = server->room != 0 ? server->room * 2 : 1024;
-		server->history = realloc(server->history, server->room * sizeof(*server->history));
-		if (server->history == NULL)
-			abort();
+		server->history = sim_grow(server->history, server->room, sizeof(*server->history));
 	}
 	server->last_change[o->slot] = server->len;
 	server->history[server->len++] = (struct change){*o, before, (uint8_t)kind};

@@ -23,6 +23,15 @@ void *sim_alloc(size_t count, size_t size)
 	return p;
 }
 
+void *sim_grow(void *array, size_t count, size_t size)
+{
+	void *p = realloc(array, count * size);
+
+	if (p == NULL)
+		abort();
+	return p;
+}
+
 uint32_t sim_below(struct sim *s, uint32_t n)
 {
 	return (uint32_t)((rng_u64(&s->rng) >> 32) * n >> 32);

@@ -76,4 +76,7 @@ void sim_count(struct sim *s, enum fault fault);
 /** Zeroed memory; a machine without it ends the program. */
 void *sim_alloc(size_t count, size_t size);
 
+/** @array with room for @count elements of @size bytes; the new ones are not zeroed. */
+void *sim_grow(void *array, size_t count, size_t size);
+
 #endif
