@@ -19,10 +19,14 @@ usage() {
 (($# == 2)) || usage
 build=$(realpath -- "$1")
 folder=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-demo.XXXXXX")
-server=''
 
 finish() {
-	[[ -z $server ]] || kill -TERM "$server" 2>/dev/null || true
+	local job
+	trap '' TERM INT HUP
+	for job in $(jobs -pr); do
+		kill -TERM "$job" 2>/dev/null || true
+	done
+	wait
 	rm -rf -- "$folder"
 }
 trap finish EXIT
@@ -33,7 +37,7 @@ trap 'exit 130' INT
 start_apisim() {
 	setpriv --pdeathsig KILL -- "$build/apisim" --kubeconfig "$folder/kubeconfig" \
 		--port-file "$folder/port" >"$folder/apisim.log" 2>&1 &
-	server=$!
+	local i server=$!
 	for ((i = 0; i < 600; i++)); do
 		[[ ! -e $folder/port ]] || return 0
 		kill -0 "$server" 2>/dev/null || break
@@ -43,15 +47,17 @@ start_apisim() {
 	exit 1
 }
 
+# In the background, so that a signal to us is seen at once.
 case $2 in
 apisim)
 	start_apisim
-	"$build/tests/demo/demo" "$build/vsock-cid-controller" "$folder/kubeconfig" "$folder"
+	"$build/tests/demo/demo" "$build/vsock-cid-controller" "$folder/kubeconfig" "$folder" &
 	;;
 kube)
 	# shellcheck disable=SC2016
-	"$here/../controlplane/controlplane.sh" run -- bash -c '"$1" "$2" "$KUBECONFIG" "$3"' demo \
-		"$build/tests/demo/demo" "$build/vsock-cid-controller" "$folder"
+	"$here/../controlplane/controlplane.sh" run -- bash -c 'exec "$1" "$2" "$KUBECONFIG" "$3"' demo \
+		"$build/tests/demo/demo" "$build/vsock-cid-controller" "$folder" &
 	;;
 *) usage ;;
 esac
+wait $!
