@@ -45,6 +45,7 @@ a_running_vmi_with_an_invalid_cid_is_told_and_not_changed() {
 	"$vmis" create fine 5 "${namespaces[@]}"
 	await "the others to be served" all_served
 	is "CID" 2 "$(cid_of e2e-a odd-1)"
+	await_agreement
 	end_well
 }
 

@@ -170,7 +170,8 @@ crds_that_are_applied_after_the_start_are_found() {
 	is "/readyz" 503 "$(status_of /readyz)"
 	if [[ $server == kube ]]; then
 		kubectl apply --server-side -f "$crds_folder"
-		kubectl wait --for=condition=Established --timeout="${patience}s" crd "${crds[@]}"
+		# It fails at once where there is no status yet, hence again and again.
+		await "the CRDs to be established" kubectl wait --for=condition=Established --timeout=10s crd "${crds[@]}"
 		await "the API server to serve them" serves_both
 	else
 		for crd in virtualmachineinstances kubevirts; do
