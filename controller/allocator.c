@@ -10,6 +10,9 @@
 #define SERVER_BACKOFF_INITIAL_MS 500
 #define SERVER_BACKOFF_MAX_MS     5000
 
+/* In vmi_record.told: a write was refused, which was not yet worth an event. */
+#define TOLD_REFUSED_ONCE (1u << 15)
+
 /* Room for a key made of a namespace and a name, where the UID cannot be read. */
 #define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
 
@@ -70,9 +73,15 @@ void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n
 {
 	uint16_t bit = (uint16_t)(1u << n.kind);
 
-	_Static_assert(NOTICE_COUNT <= 16, "vmi_record.told has a bit for each kind");
-	n.first = (r->told & bit) == 0;
-	r->told |= bit;
+	_Static_assert(NOTICE_COUNT <= 15, "vmi_record.told has a bit for each kind, and one more");
+	/* A server that starts forbids everything until its rules are loaded: one refusal is not worth an
+	 * event. */
+	if (n.kind == NOTICE_REFUSED && (r->told & TOLD_REFUSED_ONCE) == 0) {
+		r->told |= TOLD_REFUSED_ONCE;
+	} else {
+		n.first = (r->told & bit) == 0;
+		r->told |= bit;
+	}
 	n.namespace = vmi_record_namespace(r);
 	n.name = vmi_record_name(r);
 	n.uid = vmi_record_uid(r);

@@ -49,7 +49,7 @@ enum notice_kind {
 /** All pointers borrowed during the call; "" where unknown. */
 struct notice {
 	enum notice_kind kind;
-	bool first; /* first of its kind for this VMI: worth an event */
+	bool first; /* first of its kind for this VMI (REFUSED: second): worth an event */
 	const char *namespace, *name, *uid;
 	const char *other_namespace, *other_name;
 	uint32_t cid;

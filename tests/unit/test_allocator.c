@@ -311,6 +311,23 @@ START_TEST(a_vmi_that_started_meanwhile_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_refusal_is_worth_an_event_from_the_second_on)
+{
+	uint64_t now_ms = 0;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	for (unsigned int i = 1; i <= 4; i++) {
+		answer(ANSWER_REFUSED, NULL, now_ms);
+		ck_assert_uint_eq(told[NOTICE_REFUSED], i);
+		ck_assert_int_eq(last.first, i == 2);
+		now_ms = wait_for_wish(now_ms);
+	}
+	done();
+}
+END_TEST
+
 START_TEST(a_window_of_throttled_answers_is_one_pause)
 {
 	const struct answer later = {.kind = ANSWER_LATER, .retry_ms = 1000, .text = ""};
@@ -449,6 +466,7 @@ int main(void)
 		a_read_that_is_answered_as_a_write_is_no_reason_to_spin,
 		a_look_that_comes_before_the_answer_does_not_make_a_failed_test_a_refusal,
 		a_vmi_that_started_meanwhile_is_left_alone,
+		a_refusal_is_worth_an_event_from_the_second_on,
 		a_window_of_throttled_answers_is_one_pause,
 		a_server_that_is_away_is_asked_at_least_every_five_seconds,
 		reading_back_does_not_hold_up_what_is_more_urgent,
