@@ -103,10 +103,10 @@ bool ledger_binds(const struct ledger *l, const struct claim *c)
 {
 	const struct entry *e = &l->entries[c->entry];
 
-	if (e->has_visible && e->visible == c->cid)
-		return true;
 	if (e->patchy)
 		return false;
+	if (e->has_visible && e->visible == c->cid)
+		return true;
 	if (c->guest && e->guests < VMI_MAX_HOLDS)
 		return true;
 	return !e->crowded && (c->shown || c->open > 0);
@@ -169,7 +169,7 @@ static void drop_claim(struct ledger *l, uint32_t i, uint64_t now_ms)
 	for (i = 0; i < l->claim_count; i++)
 		if (l->claims[i].cid == dropped.cid && ledger_binds(l, &l->claims[i]))
 			return;
-	lay_to_rest(l, dropped.cid, bound && !l->entries[dropped.entry].patchy, now_ms);
+	lay_to_rest(l, dropped.cid, bound, now_ms);
 }
 
 /* ---- who is in need ---- */
@@ -279,7 +279,7 @@ static void claim_source(struct ledger *l, struct entry *e)
 {
 	const struct entry *source = ledger_entry(l, e->source);
 
-	if (source != NULL && source != e && source->has_visible)
+	if (source != NULL && source != e && source->has_visible && !source->patchy)
 		mark_guest(e, claim(l, e, source->visible));
 }
 
@@ -302,14 +302,41 @@ static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
 	claim_source(l, e);
 }
 
-void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, bool listed, uint64_t now_ms)
+/* A list shows all of what memory was too short for, but not what was there before. */
+static void mend(struct ledger *l, struct entry *e)
+{
+	for (uint32_t i = 0; i < l->claim_count; i++) {
+		struct claim *c = &l->claims[i];
+
+		if (c->entry != place_of(l, e))
+			continue;
+		c->shown = e->has_visible && c->cid == e->visible;
+		c->guest = false;
+	}
+	e->guests = 0;
+	e->patchy = false;
+}
+
+/* A look that is newer than what is known. */
+static void take_look(struct ledger *l, struct entry *e, const struct object *o, const struct vmi *v)
+{
+	uint32_t before = e->visible;
+	bool had_visible = e->has_visible;
+
+	e->version = o->version;
+	take_facts(l, e, v);
+	if (had_visible)
+		judge_all_that_show(l, before);
+	if (e->has_visible)
+		judge_all_that_show(l, e->visible);
+	judge(l, e);
+}
+
+void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, bool listed)
 {
 	bool blind = v->uid[0] == '\0';
 	struct entry *e = entry_at(l, index_of(l, o->serial, o->slot, blind));
-	uint32_t before;
-	bool had_visible;
 
-	(void)now_ms;
 	if (listed && blind)
 		l->blind = true;
 	if (!e->present) {
@@ -319,17 +346,10 @@ void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, 
 	}
 	if (listed)
 		e->list = l->list;
-	if (o->version <= e->version)
-		return;
-	e->version = o->version;
-	before = e->visible;
-	had_visible = e->has_visible;
-	take_facts(l, e, v);
-	if (had_visible)
-		judge_all_that_show(l, before);
-	if (e->has_visible)
-		judge_all_that_show(l, e->visible);
-	judge(l, e);
+	if (o->version > e->version)
+		take_look(l, e, o, v);
+	if (listed && e->patchy && v->unreadable == NULL)
+		mend(l, e);
 }
 
 static void forget(struct ledger *l, struct entry *e, uint64_t now_ms)

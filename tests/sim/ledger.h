@@ -55,7 +55,7 @@ struct entry {
 	bool ours; /* the visible CID was asked for by this process */
 	bool needy;
 	bool crowded; /* has had more claims than the allocator keeps */
-	bool patchy;  /* memory was short when it was told of, so that a look may have left nothing behind */
+	bool patchy;  /* memory was short for a look at it, and no list has shown it since: nothing binds */
 	bool refused_falsely;
 };
 
@@ -89,7 +89,7 @@ void ledger_free(struct ledger *l);
 
 /* ---- what the process is told ---- */
 
-void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, bool listed, uint64_t now_ms);
+void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, bool listed);
 void ledger_gone(struct ledger *l, const struct object *o, uint64_t now_ms);
 void ledger_list_started(struct ledger *l);
 void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms);

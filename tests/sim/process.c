@@ -90,7 +90,7 @@ void process_see(struct process *p, const struct object *o, bool listed)
 	uint64_t now_ms = p->sim->queue.now_ms;
 
 	object_look(o, &p->look);
-	ledger_seen(&p->ledger, o, &p->look, listed, now_ms);
+	ledger_seen(&p->ledger, o, &p->look, listed);
 	memory_begin(p);
 	allocator_vmi_seen(p->core, &p->look, listed, now_ms);
 	memory_end();
@@ -133,17 +133,22 @@ static bool surely_not_applied(const struct reply *reply, uint32_t cid)
 	}
 }
 
-/* An answer counts as a look where the allocator still waits for it, that is in the period of need in which
- * the request was sent. */
-static void take_look(struct process *p, const struct request *r)
+/* The allocator still waits for the answer in the period of need in which the request was sent. */
+static struct entry *who_waits(struct process *p, const struct request *r)
+{
+	struct entry *e = ledger_entry(&p->ledger, r->patch.serial);
+
+	return e != NULL && e->needy && e->need == r->need ? e : NULL;
+}
+
+/* An answer that somebody waits for is a look like any other. */
+static void take_object(struct process *p, const struct request *r)
 {
 	const struct object *o = &r->reply.object;
-	const struct entry *e = ledger_entry(&p->ledger, r->patch.serial);
 
 	object_look(o, &p->look);
-	if (e != NULL && e->needy && e->need == r->need && o->serial == r->patch.serial &&
-	    o->flaw != FLAW_UID)
-		ledger_seen(&p->ledger, o, &p->look, false, p->sim->queue.now_ms);
+	if (who_waits(p, r) != NULL && o->serial == r->patch.serial && o->flaw != FLAW_UID)
+		ledger_seen(&p->ledger, o, &p->look, false);
 }
 
 static const char *const answer_names[] = {"OBJECT",  "TEST_FAILED", "NOT_FOUND",
@@ -152,7 +157,7 @@ static const char *const answer_names[] = {"OBJECT",  "TEST_FAILED", "NOT_FOUND"
 void process_answered(struct process *p, const struct request *r)
 {
 	struct answer answer = {.kind = r->reply.kind, .retry_ms = r->reply.retry_ms, .text = ""};
-	struct entry *e = ledger_entry(&p->ledger, r->patch.serial);
+	struct entry *e = who_waits(p, r);
 	char text[200];
 
 	p->in_flight--;
@@ -165,7 +170,7 @@ void process_answered(struct process *p, const struct request *r)
 	if (e != NULL && answer.kind == ANSWER_TEST_FAILED)
 		e->refused_falsely = !r->reply.genuine;
 	if (answer.kind == ANSWER_OBJECT) {
-		take_look(p, r);
+		take_object(p, r);
 		answer.object = &p->look;
 	}
 	p->settled = r;
