@@ -176,9 +176,13 @@ uint32_t cid_pool_stripe_size(const struct cid_pool *p, uint32_t stripe)
 
 uint32_t cid_pool_stripe_free(const struct cid_pool *p, uint32_t stripe)
 {
+	uint32_t size;
+
 	if (stripe == p->stripe)
 		return p->free_count;
-	return stripe_sum(p, stripe, false) - stripe_sum(p, stripe, true);
+	size = stripe_sum(p, stripe, false);
+	/* In a range shorter than CID_STRIPES most are empty, and next_stripe() passes them all. */
+	return size > 0 ? size - stripe_sum(p, stripe, true) : 0;
 }
 
 int cid_pool_next_stripe(const struct cid_pool *p, uint32_t stripe, uint32_t *out)
