@@ -71,7 +71,8 @@ struct allocator {
 	bool gate_open;
 	bool has_term;
 	bool stopped;
-	uint32_t stripe; /* of the term, or a later one once that is used up */
+	uint32_t term_stripe;
+	uint32_t stripe; /* that of the term, or another one while that is used up */
 	/* work */
 	uint64_t waiting;
 	struct list doubting[URGENCY_COUNT];

@@ -126,7 +126,8 @@ void allocator_set_gate(struct allocator *a, bool open)
 void allocator_set_term(struct allocator *a, uint32_t term)
 {
 	a->has_term = true;
-	a->stripe = cid_stripe_of(term);
+	a->term_stripe = cid_stripe_of(term);
+	a->stripe = a->term_stripe;
 	cid_pool_set_stripe(a->pool, a->stripe);
 }
 
@@ -215,11 +216,16 @@ static bool held_before(const struct allocator *a, const struct vmi_record *r, u
 
 /* The CID to ask for. I6: only what the pool counts as free within the range. A stripe that is used up is
  * left for another one with a free CID: that value is as unique in our own view, only no longer by the term
- * alone. Another one at random, not the next: that is the very stripe that the next process draws from. */
+ * alone. Another one at random, not the next: that is the very stripe that the next process draws from. Back
+ * in its own as soon as that has a free one. */
 static int choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid)
 {
 	if (held_before(a, r, cid))
 		return 0;
+	if (a->stripe != a->term_stripe && cid_pool_stripe_free(a->pool, a->term_stripe) > 0) {
+		a->stripe = a->term_stripe;
+		cid_pool_set_stripe(a->pool, a->stripe);
+	}
 	if (cid_pool_draw(a->pool, a->options.rng, cid) == 0)
 		return 0;
 	if (cid_pool_next_stripe(a->pool, (uint32_t)rng_below(a->options.rng, CID_STRIPES), &a->stripe) != 0)
