@@ -132,8 +132,10 @@ static void read_status(struct vmi *v, const struct json_value *value)
 	v->was_scheduled = false;
 	v->cid_state = VMI_CID_ABSENT;
 	v->source_uid[0] = '\0';
-	if (!v->has_status && !is_null(value))
-		mark_unreadable(v, "status");
+	if (v->has_status || is_null(value))
+		return;
+	v->cid_state = VMI_CID_UNREADABLE; /* I9: who knows what was in it */
+	mark_unreadable(v, "status");
 }
 
 static void read_wants(struct vmi *v, const struct json_value *value)

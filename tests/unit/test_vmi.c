@@ -99,6 +99,7 @@ START_TEST(wrong_types_are_marked_and_the_rest_is_read)
 	ck_assert(vmi_has_started(&v)); /* a phase that cannot be read may be any: nothing is written */
 	ck_assert_int_eq(parse("{" META "},\"status\":\"none\"}"), 0);
 	ck_assert_str_eq(v.unreadable, "status");
+	ck_assert_int_eq(v.cid_state, VMI_CID_UNREADABLE);
 	ck_assert_int_eq(parse("{\"metadata\":{\"name\":\"a/b\",\"namespace\":\"ns\",\"uid\":\"u\\u0000\"}}"),
 			 0);
 	ck_assert_str_eq(v.unreadable, "metadata.name");
