@@ -23,7 +23,7 @@ CFLAGS  ?= -O2 -g
 # libuv handles are cast to their base types, hence -fno-strict-aliasing (as knot-resolver and dqlite do).
 ALL_CFLAGS := -std=gnu17 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lroaring -lpthread
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lroaring -lpthread -lm
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
