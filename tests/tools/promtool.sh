@@ -12,7 +12,8 @@ if [[ ! -x $cache/usr/bin/promtool ]]; then
   tmp=$(mktemp -d)
   trap 'rm -rf -- "$tmp"' EXIT
   chmod 755 "$tmp" # apt fetches as a user of its own
-  (cd "$tmp" && apt-get download -q prometheus >&2)
+  (cd "$tmp" && apt-get download -q prometheus >&2) ||
+    { echo "promtool: not to be had; apt-get update may help, or install prometheus" >&2; exit 1; }
   mkdir -p "$cache"
   dpkg-deb -x "$tmp"/prometheus_*.deb "$cache"
 fi

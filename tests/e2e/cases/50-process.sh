@@ -91,12 +91,13 @@ help_and_version_are_printed() {
 
 it both metrics_and_probes_are_served_over_https
 metrics_and_probes_are_served_over_https() {
-	local status=0
+	local status=0 promtool
+	promtool=$("$here/../tools/promtool.sh")
 	start_ready_controller
 	"$vmis" create some 10 "${namespaces[@]}"
 	await "all to be served" all_served
 	get /metrics >"$folder/metrics"
-	promtool check metrics <"$folder/metrics" >"$folder/promtool" 2>&1 || fail "promtool: $(cat "$folder/promtool")"
+	"$promtool" check metrics <"$folder/metrics" >"$folder/promtool" 2>&1 || fail "promtool: $(cat "$folder/promtool")"
 	is "what promtool says" "" "$(cat "$folder/promtool")"
 	is "body of /healthz" ok "$(get /healthz)"
 	is "/leader" true "$(get /leader | jq -r .apiserver.leader)"
