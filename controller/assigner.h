@@ -12,7 +12,6 @@
 #include <uv.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "controller/allocator.h"
 #include "kube/client.h"
 
@@ -23,7 +22,6 @@ struct assigner_options {
 	struct kube_client *client;
 	struct allocator
 		*allocator; /* borrowed until the close callback; nobody else may ask it for wishes */
-	struct logger *log;
 	uint32_t max_in_flight;
 	/** The API version to use, NULL while it is not known (then nothing is sent). */
 	const char *(*version)(void *data);

@@ -55,7 +55,6 @@ struct controller {
 	bool failed;
 	/* the end */
 	bool closing;
-	bool hurry;
 	bool parts_closing;
 	unsigned int open_parts;
 	void (*close_cb)(void *data);
@@ -420,7 +419,6 @@ static int open_assigner(struct controller *c, struct error *err)
 		.loop = c->o.loop,
 		.client = c->client,
 		.allocator = c->allocator,
-		.log = c->o.log,
 		.max_in_flight = c->o.options->writes_in_flight,
 		.version = api_version,
 		.data = c,
@@ -569,7 +567,7 @@ static void close_parts(struct controller *c)
 /* SHD-5: writes in flight get their answers first. */
 static void maybe_close_parts(struct controller *c)
 {
-	if (c->parts_closing || (c->assigner != NULL && assigner_in_flight(c->assigner) > 0 && !c->hurry))
+	if (c->parts_closing || (c->assigner != NULL && assigner_in_flight(c->assigner) > 0))
 		return;
 	c->parts_closing = true;
 	close_parts(c);
@@ -583,11 +581,5 @@ void controller_close(struct controller *c, void (*cb)(void *data), void *data)
 	c->close_data = data;
 	if (c->allocator != NULL)
 		allocator_stop(c->allocator);
-	maybe_close_parts(c);
-}
-
-void controller_hurry(struct controller *c)
-{
-	c->hurry = true;
 	maybe_close_parts(c);
 }

@@ -44,7 +44,4 @@ uint16_t controller_port(const struct controller *c);
  * @cb comes from the loop. Called once. */
 void controller_close(struct controller *c, void (*cb)(void *data), void *data);
 
-/** After controller_close(): gives up waiting for writes in flight. */
-void controller_hurry(struct controller *c);
-
 #endif

@@ -141,7 +141,6 @@ static void given_assigner(void)
 				       &(struct assigner_options){.loop = &loop,
 								  .client = client,
 								  .allocator = allocator,
-								  .log = &silent,
 								  .max_in_flight = 4,
 								  .version = version},
 				       NULL),
