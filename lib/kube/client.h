@@ -72,7 +72,7 @@ typedef void (*kube_client_observer)(void *data, const char *method, int code, d
 struct kube_client_options {
 	uv_loop_t *loop;
 	const struct kube_config *config; /* copied */
-	const char *user_agent;           /* "vsock-cid-controller/VERSION (linux/amd64) ..."; needed */
+	const char *user_agent;           /* "vsock-cid-controller/VERSION"; needed */
 	uint32_t max_connections;         /* 0 = no limit */
 	struct logger *log;
 	kube_client_observer observer; /* may be NULL */
