@@ -87,13 +87,16 @@ static int set_duration(struct option_values *v, const struct option_rule *rule,
 	bool good = read_digits(&unit, &value);
 
 	for (size_t i = 0; good && i < ARRAY_LEN(units); i++) {
-		if (strcmp(unit, units[i].name) != 0 || value * units[i].ms > rule->most)
+		uint64_t ms = value * units[i].ms;
+
+		if (strcmp(unit, units[i].name) != 0 || ms < rule->least || ms > rule->most)
 			continue;
-		*(uint32_t *)member(v, rule) = (uint32_t)(value * units[i].ms);
+		*(uint32_t *)member(v, rule) = (uint32_t)ms;
 		return 0;
 	}
-	return error_set(err, -EINVAL, "'%s' is not a duration like 500ms, 60s, 5m or 1h (at most %uh)",
-			 option_show(text).text, rule->most / HOUR_MS);
+	return error_set(err, -EINVAL,
+			 "'%s' is not a duration like 500ms, 60s, 5m or 1h (at least %ums, at most %uh)",
+			 option_show(text).text, rule->least, rule->most / HOUR_MS);
 }
 
 static int set_gate(struct option_values *v, const struct option_rule *rule, const char *text,
@@ -140,12 +143,14 @@ static int set_name(struct option_values *v, const struct option_rule *rule, con
 	return set_text(v, rule, text, err);
 }
 
+/* It becomes part of the User-Agent, as a comment (RFC 9110 section 5.6.5), hence no parentheses. */
 static int set_identity(struct option_values *v, const struct option_rule *rule, const char *text,
 			struct error *err)
 {
 	for (const char *c = text; *c != '\0'; c++)
-		if (*c <= 0x20 || *c > 0x7e || c - text == NAME_MAX_BYTES)
-			return error_set(err, -EINVAL, "'%s' is not 1 to %d printable characters",
+		if (*c <= 0x20 || *c > 0x7e || strchr("()\\", *c) != NULL || c - text == NAME_MAX_BYTES)
+			return error_set(err, -EINVAL,
+					 "'%s' is not 1 to %d printable characters without ( ) and \\",
 					 option_show(text).text, NAME_MAX_BYTES);
 	return set_text(v, rule, text, err);
 }
@@ -191,14 +196,22 @@ const struct option_rule option_rules[] = {
 	{"exclude-cids", "LIST", add_exclusions,
 	 .help = "CIDs that are never given, like 100,2000-2999; may be given more than once, 1024 entries "
 		 "in all"},
-	{"quarantine", "DURATION", set_duration, AT(options.quarantine_ms), .most = 24 * HOUR_MS,
+	{"quarantine", "TIME", set_duration, AT(options.quarantine_ms), .most = 24 * HOUR_MS,
 	 .fallback = "60s", .help = "rest of a CID between two VMIs; units ms, s, m, h"},
 
 	{.help = "Leader election"},
 	{"lease-name", "NAME", set_name, AT(options.lease_name), .fallback = "vsock-cid-controller",
 	 .help = "name of the Lease, in the KubeVirt CR's namespace"},
 	{"identity", "TEXT", set_identity, AT(options.identity),
-	 .help = "this process in the Lease; by default the host's name, _ and a random UUID"},
+	 .help = "this process in the Lease, unlike any other; by default the host's name, _ and a random "
+		 "UUID"},
+	{"lease-duration", "TIME", set_duration, AT(options.lease_duration_ms), .least = 1000,
+	 .most = HOUR_MS, .fallback = "15s",
+	 .help = "after which others take over from a leader that is silent; whole seconds"},
+	{"renew-deadline", "TIME", set_duration, AT(options.renew_deadline_ms), .least = 100, .most = HOUR_MS,
+	 .fallback = "10s", .help = "after its last renewal the leader may write no longer than this"},
+	{"retry-period", "TIME", set_duration, AT(options.retry_period_ms), .least = 50, .most = HOUR_MS,
+	 .fallback = "2s", .help = "between two renewals"},
 
 	{.help = "Metrics and probes"},
 	{"listen", "ADDRESS", set_address, AT(options.listen),

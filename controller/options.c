@@ -60,6 +60,19 @@ static char *make_identity(void)
 	return out;
 }
 
+/* LE-3. A Lease says its duration in whole seconds. */
+static int check_lease(const struct options *o, struct error *err)
+{
+	if (o->lease_duration_ms % 1000 != 0)
+		return error_set(err, -EINVAL, "--lease-duration has to be whole seconds");
+	if (o->lease_duration_ms <= o->renew_deadline_ms)
+		return error_set(err, -EINVAL, "--lease-duration has to be longer than --renew-deadline");
+	if ((uint64_t)o->renew_deadline_ms * 5 <= (uint64_t)o->retry_period_ms * 6)
+		return error_set(err, -EINVAL,
+				 "--renew-deadline has to be longer than 1.2 times --retry-period");
+	return 0;
+}
+
 /* What several options together must be. */
 static int check_together(const struct option_values *v, struct error *err)
 {
@@ -78,7 +91,7 @@ static int check_together(const struct option_values *v, struct error *err)
 		return error_set(err, -EINVAL, "--tls-key-file needs --tls-cert-file");
 	if (o->plain_http && o->tls_cert_file != NULL)
 		return error_set(err, -EINVAL, "--plain-http contradicts --tls-cert-file");
-	return 0;
+	return check_lease(o, err);
 }
 
 static int finish(struct option_values *v, struct error *err)

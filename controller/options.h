@@ -31,7 +31,10 @@ struct options {
 	uint32_t writes_in_flight;
 
 	char *lease_name;
-	char *identity; /* hostname_UUID where not given (LE-2) */
+	char *identity;             /* hostname_UUID where not given (LE-2) */
+	uint32_t lease_duration_ms; /* whole seconds; > renew_deadline_ms > 1.2 * retry_period_ms (LE-3) */
+	uint32_t renew_deadline_ms;
+	uint32_t retry_period_ms;
 
 	char *listen;  /* an IP address */
 	uint32_t port; /* 0: any free one */

@@ -59,6 +59,9 @@ START_TEST(without_arguments_everything_has_its_default)
 	ck_assert_uint_eq(o.quarantine_ms, 60000);
 	ck_assert_uint_eq(o.writes_in_flight, 16);
 	ck_assert_str_eq(o.lease_name, "vsock-cid-controller");
+	ck_assert_uint_eq(o.lease_duration_ms, 15000);
+	ck_assert_uint_eq(o.renew_deadline_ms, 10000);
+	ck_assert_uint_eq(o.retry_period_ms, 2000);
 	ck_assert_str_eq(o.listen, "0.0.0.0");
 	ck_assert_uint_eq(o.port, 8443);
 	ck_assert(!o.plain_http);
@@ -77,8 +80,9 @@ START_TEST(every_option_reaches_its_member)
 	expect_run(&o, "--kubeconfig", "/k", "--context=c=d", "--feature-gate", "off", "--cid-min", "1000",
 		   "--cid-max=4294967294", "--exclude-cids", "2000-2999,100", "--exclude-cids=3000",
 		   "--quarantine", "1500ms", "--writes-in-flight", "256", "--lease-name", "l.x", "--identity",
-		   "me", "--listen", "::1", "--port", "0", "--tls-cert-file", "crt", "--tls-key-file", "key",
-		   "--log-level", "debug", "--", NULL);
+		   "me", "--lease-duration", "3s", "--renew-deadline=2s", "--retry-period=400ms", "--listen",
+		   "::1", "--port", "0", "--tls-cert-file", "crt", "--tls-key-file", "key", "--log-level",
+		   "debug", "--", NULL);
 	ck_assert_str_eq(o.kubeconfig, "/k");
 	ck_assert_str_eq(o.context, "c=d");
 	ck_assert_int_eq(o.feature_gate, GATE_OFF);
@@ -91,6 +95,9 @@ START_TEST(every_option_reaches_its_member)
 	ck_assert_uint_eq(o.writes_in_flight, 256);
 	ck_assert_str_eq(o.lease_name, "l.x");
 	ck_assert_str_eq(o.identity, "me");
+	ck_assert_uint_eq(o.lease_duration_ms, 3000);
+	ck_assert_uint_eq(o.renew_deadline_ms, 2000);
+	ck_assert_uint_eq(o.retry_period_ms, 400);
 	ck_assert_str_eq(o.listen, "::1");
 	ck_assert_uint_eq(o.port, 0);
 	ck_assert_str_eq(o.tls_cert_file, "crt");
@@ -171,8 +178,9 @@ START_TEST(durations_have_units)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		ck_assert_int_eq(parse(&o, &err, "--quarantine", bad[i], NULL), OPTIONS_BAD);
-	expect_bad("--quarantine: '60' is not a duration like 500ms, 60s, 5m or 1h (at most 24h)",
-		   "--quarantine", "60");
+	expect_bad(
+		"--quarantine: '60' is not a duration like 500ms, 60s, 5m or 1h (at least 0ms, at most 24h)",
+		"--quarantine", "60");
 }
 END_TEST
 
@@ -245,12 +253,16 @@ START_TEST(values_that_are_not_of_their_kind_are_refused)
 	expect_bad("--lease-name: '-a' is not the name of an object", "--lease-name", "-a");
 	expect_bad("--lease-name: 'a.' is not the name of an object", "--lease-name", "a.");
 	expect_bad("--lease-name: 'a..b' is not the name of an object", "--lease-name", "a..b");
-	expect_bad("--identity: 'a?b' is not 1 to 253 printable characters", "--identity", "a\nb");
-	expect_bad("--identity: 'a b' is not 1 to 253 printable characters", "--identity", "a b");
+	expect_bad("--identity: 'a?b' is not 1 to 253 printable characters without ( ) and \\", "--identity",
+		   "a\nb");
+	expect_bad("--identity: 'a b' is not 1 to 253 printable characters without ( ) and \\", "--identity",
+		   "a b");
+	expect_bad("--identity: 'a(b' is not 1 to 253 printable characters without ( ) and \\", "--identity",
+		   "a(b");
 	memset(name, 'x', 254);
 	expect_bad("--identity: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is "
 		   "not 1 to "
-		   "253 printable characters",
+		   "253 printable characters without ( ) and \\",
 		   "--identity", name);
 	expect_bad("--lease-name: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is "
 		   "not the "
@@ -282,6 +294,25 @@ START_TEST(missing_and_needless_values_are_refused)
 	expect_bad("--exclude-cids needs a value: LIST", "--exclude-cids", "");
 	expect_bad("--plain-http takes no value", "--plain-http=false");
 	expect_bad("--help takes no value", "--help=1");
+}
+END_TEST
+
+START_TEST(the_times_of_the_lease_leave_a_margin)
+{
+	struct options o;
+
+	expect_bad("--lease-duration has to be whole seconds", "--lease-duration", "15500ms");
+	expect_bad("--lease-duration has to be longer than --renew-deadline", "--lease-duration", "10s");
+	expect_bad("--renew-deadline has to be longer than 1.2 times --retry-period", "--renew-deadline",
+		   "2400ms");
+	expect_bad("--lease-duration: '0s' is not a duration like 500ms, 60s, 5m or 1h (at least 1000ms, at "
+		   "most 1h)",
+		   "--lease-duration", "0s");
+	expect_bad("--retry-period: '49ms' is not a duration like 500ms, 60s, 5m or 1h (at least 50ms, at "
+		   "most 1h)",
+		   "--retry-period", "49ms");
+	expect_run(&o, "--lease-duration", "11s", "--renew-deadline", "2401ms", NULL);
+	options_free(&o);
 }
 END_TEST
 
@@ -385,6 +416,7 @@ int main(void)
 		values_that_are_not_of_their_kind_are_refused,
 		unknown_options_and_stray_arguments_are_refused,
 		missing_and_needless_values_are_refused,
+		the_times_of_the_lease_leave_a_margin,
 		certificate_and_key_belong_together_and_to_tls,
 		help_and_version_end_the_parsing,
 		help_names_every_option_with_its_default_in_80_columns,
