@@ -361,7 +361,7 @@ START_TEST(help_names_every_option_with_its_default_in_80_columns)
 		"\n  --cid-min N              lowest CID that is given (default 3)\n",
 		"(default 2147483647)\n",
 		"\n  --exclude-cids LIST ",
-		"\n  --quarantine DURATION ",
+		"\n  --quarantine TIME ",
 		"(default 16)\n",
 		"\n  --lease-name NAME ",
 		"\n  --identity TEXT ",
