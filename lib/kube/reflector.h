@@ -89,6 +89,10 @@ struct reflector_options {
 	const char *group;           /* "kubevirt.io" */
 	const char *const *versions; /* by preference, NULL-terminated: {"v1", "v1alpha3", NULL} */
 	const char *resource;        /* plural: "virtualmachineinstances" */
+	/** One object instead of all: both set, or both NULL. It need not exist. Asked for as a list of its
+	 * namespace with fieldSelector=metadata.name=NAME, which RBAC allows by resourceNames. */
+	const char *namespace;
+	const char *name;
 	/** Wanted members, paths relative to the object, no path twice. The reflector reads some members
 	 * itself and they cannot be named here: the object as such, metadata.resourceVersion (handed to
 	 * object()), and what a watch's ERROR event holds in the object's place: kind, code, reason, message,
@@ -112,7 +116,8 @@ struct reflector_options {
 struct reflector;
 
 /** Starts at once. Strings and tables are borrowed until the close callback. Returns 0, -ENOMEM, -EINVAL
- * (more than 8 versions, a field that cannot be wanted). On success give *out to reflector_close(). */
+ * (more than 8 versions, a field that cannot be wanted, a name without namespace or the other way round). On
+ * success give *out to reflector_close(). */
 int reflector_open(struct reflector **out, const struct reflector_options *options, struct error *err);
 
 /** True from the first list_done on, whatever happens later (CAC-6: an old view stays readable). */

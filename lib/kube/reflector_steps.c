@@ -50,28 +50,46 @@ static int start_stream(struct reflector *r, struct kube_call call, struct error
 	return start_call(r, call, err);
 }
 
-/* The path of the resource without query. */
+/* Adds @text to the path, percent-encoded: tokens and resourceVersions are opaque. */
+static int path_add_escaped(struct reflector *r, const char *text)
+{
+	char *escaped = curl_easy_escape(NULL, text, 0);
+	int rc = escaped != NULL ? buf_printf(&r->path, "%s", escaped) : -ENOMEM;
+
+	curl_free(escaped);
+	return rc;
+}
+
+/* Adds NAME=VALUE to the query. */
+static int path_add(struct reflector *r, const char *name, const char *value, struct error *err)
+{
+	char before = strchr(buf_str(&r->path), '?') != NULL ? '&' : '?';
+	int rc = buf_printf(&r->path, "%c%s=", before, name);
+
+	if (rc == 0)
+		rc = path_add_escaped(r, value);
+	return rc == 0 ? 0 : error_errno(err, rc, "query of the request");
+}
+
+/* The path of what is listed and watched, and which objects of it. */
 static int path_begin(struct reflector *r, struct error *err)
 {
 	const struct reflector_options *o = &r->options;
 	int rc;
 
 	buf_reset(&r->path);
-	rc = buf_printf(&r->path, "/apis/%s/%s/%s", o->group, o->versions[r->version], o->resource);
+	rc = buf_printf(&r->path, "/apis/%s/%s/", o->group, o->versions[r->version]);
+	if (rc == 0 && o->namespace != NULL)
+		rc = buf_printf(&r->path, "namespaces/");
+	if (rc == 0 && o->namespace != NULL)
+		rc = path_add_escaped(r, o->namespace);
+	if (rc == 0)
+		rc = buf_printf(&r->path, "%s%s", o->namespace != NULL ? "/" : "", o->resource);
+	if (rc == 0 && o->name != NULL)
+		rc = buf_printf(&r->path, "?fieldSelector=metadata.name%%3D");
+	if (rc == 0 && o->name != NULL)
+		rc = path_add_escaped(r, o->name);
 	return rc == 0 ? 0 : error_errno(err, rc, "path of the request");
-}
-
-/* Adds NAME=VALUE to the query, the value percent-encoded: tokens and resourceVersions are opaque. */
-static int path_add(struct reflector *r, const char *name, const char *value, struct error *err)
-{
-	char *escaped = curl_easy_escape(NULL, value, 0);
-	int rc = -ENOMEM;
-
-	if (escaped != NULL)
-		rc = buf_printf(&r->path, "%c%s=%s", strchr(buf_str(&r->path), '?') != NULL ? '&' : '?', name,
-				escaped);
-	curl_free(escaped);
-	return rc == 0 ? 0 : error_errno(err, rc, "query of the request");
 }
 
 /* Discovery */

@@ -265,22 +265,60 @@ START_TEST(labels_of_a_lease_survive_a_put_that_has_them)
 }
 END_TEST
 
-START_TEST(a_lease_can_be_watched_by_name)
+/* The collection, of which only the Lease "a". */
+static const char *only_a(struct talk *t, const char *more)
+{
+	return talk_format(t, "%s?fieldSelector=metadata.name%%3Da&%s", leases(t), more);
+}
+
+START_TEST(one_lease_can_be_listed_by_name)
+{
+	AUTO_TALK struct talk t;
+	unsigned long long last;
+
+	talk_open(&t);
+	given_lease(&t, "b");
+	last = talk_number(talk_text(&t, "metadata.resourceVersion"));
+	talk_get(&t, only_a(&t, "limit=500")); /* a list of nothing has its place in time too */
+	EXPECT(&t, 200);
+	ck_assert_uint_eq(json_array_size(api_member(t.answer.body, "items")), 0);
+	ck_assert_uint_ge(talk_number(talk_text(&t, "metadata.resourceVersion")), last);
+	given_lease(&t, "a");
+	given_lease(&t, "c");
+	last = talk_number(talk_text(&t, "metadata.resourceVersion"));
+	talk_get(&t, only_a(&t, "limit=500"));
+	EXPECT(&t, 200);
+	ck_assert_uint_eq(json_array_size(api_member(t.answer.body, "items")), 1);
+	ck_assert_str_eq(api_text(json_array_get(api_member(t.answer.body, "items"), 0), "metadata.name"),
+			 "a");
+	ck_assert_uint_ge(talk_number(talk_text(&t, "metadata.resourceVersion")), last);
+	EXPECT_TEXT(&t, "metadata.continue", "");
+}
+END_TEST
+
+START_TEST(one_lease_can_be_watched_by_name)
 {
 	AUTO_TALK struct talk t;
 	AUTO_WATCH struct api_watch *watch = NULL;
 	const json_t *event;
 
 	talk_open(&t);
-	given_lease(&t, "a");
-	watch = talk_watch(&t, talk_format(&t,
-					   "%s?watch=1&resourceVersion=%s&timeoutSeconds=60"
-					   "&fieldSelector=metadata.name%%3Da",
-					   leases(&t), talk_text(&t, "metadata.resourceVersion")));
+	talk_get(&t, only_a(&t, "limit=500"));
+	EXPECT(&t, 200);
+	watch = talk_watch(&t, only_a(&t, talk_format(&t, "watch=1&resourceVersion=%s&timeoutSeconds=60",
+						      talk_text(&t, "metadata.resourceVersion"))));
 	given_lease(&t, "b");
+	given_lease(&t, "a");
+	talk_expect_event(&t, watch, "ADDED", "a");
+	talk_merge_patch(&t, lease(&t, "b"), "{'spec':{'holderIdentity':'second'}}");
+	EXPECT(&t, 200);
 	talk_merge_patch(&t, lease(&t, "a"), "{'spec':{'holderIdentity':'second'}}");
 	EXPECT(&t, 200);
 	event = talk_expect_event(&t, watch, "MODIFIED", "a");
+	ck_assert_str_eq(api_text(event, "spec.holderIdentity"), "second");
+	talk_delete(&t, lease(&t, "b"));
+	talk_delete(&t, lease(&t, "a"));
+	event = talk_expect_event(&t, watch, "DELETED", "a");
 	ck_assert_str_eq(api_text(event, "spec.holderIdentity"), "second");
 }
 END_TEST
@@ -298,7 +336,8 @@ void leases_cases(struct cases *c)
 		what_a_lease_may_leave_out_or_stretch,
 		nobodys_lease_can_be_made_in_a_missing_namespace,
 		labels_of_a_lease_survive_a_put_that_has_them,
-		a_lease_can_be_watched_by_name,
+		one_lease_can_be_listed_by_name,
+		one_lease_can_be_watched_by_name,
 	};
 
 	cases_add(c, tests, ARRAY_LEN(tests));

@@ -525,6 +525,35 @@ START_TEST(the_client_may_be_closed_in_the_same_breath)
 }
 END_TEST
 
+#define ONE_LEASE                                                                                            \
+	"/apis/coordination.k8s.io/v1/namespaces/kube%2Fs/leases?fieldSelector=metadata.name%3Da%26b"
+
+START_TEST(one_object_is_watched_by_its_name)
+{
+	static const char watch[] = ONE_LEASE "&watch=1&allowWatchBookmarks=true&resourceVersion=20&";
+	static const char *const versions[] = {"v1", NULL};
+	struct fixture fx;
+
+	setup(&fx);
+	fx.options.group = "coordination.k8s.io";
+	fx.options.versions = versions;
+	fx.options.resource = "leases";
+	fx.options.namespace = "kube/s"; /* as neither can be, to see them encoded */
+	fx.options.name = "a&b";
+	SCRIPT(&fx, DISCOVERY, OK("{\"kind\":\"APIGroup\",\"versions\":[{\"version\":\"v1\"}]}"));
+	SCRIPT(&fx, LIST, OK(PAGE("20", "t", ITEM("a", "5"))), OK(PAGE("20", "", "")));
+	SCRIPT(&fx, WATCH, THEN(STAY, EVENT("MODIFIED", "a", "21") EVENT("DELETED", "a", "22")));
+	start(&fx);
+	LOOP_UNTIL(&fx.loop, fx.seen.objects == 3);
+	assert_seen(&fx.seen, "list L:a@5 done@20 M:a@21 D:a@22");
+	ck_assert_str_eq(fx.requests[0], "/apis/coordination.k8s.io");
+	ck_assert_str_eq(fx.requests[1], ONE_LEASE "&limit=500");
+	ck_assert_str_eq(fx.requests[2], ONE_LEASE "&limit=500&continue=t");
+	ck_assert_ptr_eq(strstr(fx.requests[3], watch), fx.requests[3]);
+	teardown(&fx);
+}
+END_TEST
+
 START_TEST(options_that_make_no_sense_are_refused)
 {
 	static const char *const none[] = {NULL};
@@ -540,6 +569,12 @@ START_TEST(options_that_make_no_sense_are_refused)
 	fx.options.versions = nine;
 	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
 	fx.options.versions = nine + 1;
+	fx.options.name = "a";
+	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
+	fx.options.name = NULL;
+	fx.options.namespace = "n";
+	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
+	fx.options.namespace = NULL;
 	fx.options.fields = &taken;
 	fx.options.field_count = 1;
 	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
@@ -582,6 +617,7 @@ int main(void)
 		it_can_be_closed_in_the_middle_of_a_watch,
 		it_can_be_closed_from_any_callback,
 		the_client_may_be_closed_in_the_same_breath,
+		one_object_is_watched_by_its_name,
 		options_that_make_no_sense_are_refused,
 	};
 

@@ -100,7 +100,7 @@ static inline enum kind kind_of(const char *target)
 		return WATCH;
 	if (strstr(target, "limit=1&") != NULL || strcmp(target + strlen(target) - 7, "limit=1") == 0)
 		return CHECK;
-	return strstr(target, "?limit=") != NULL ? LIST : DISCOVERY;
+	return strstr(target, "limit=") != NULL ? LIST : DISCOVERY;
 }
 
 static inline void give(struct fake_conn *conn, const struct reply *reply)
