@@ -89,8 +89,10 @@ $(LIBAPISIM): $(call objs,$(APISIM_SRC))
 $(BUILD)/apisim: $(call objs,tests/apisim/main.c) $(LIBAPISIM) $(LIBVSOCK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lm
 
-$(BUILD)/tests/unit/test_apisim%: LIBS := $(LIBAPISIM) $(LIBVSOCK) $(LIBS) -lm
-$(filter $(BUILD)/tests/unit/test_apisim%,$(UNIT_BIN)): $(LIBAPISIM)
+# Unit tests that embed it, besides its own.
+APISIM_USERS := $(filter $(addprefix $(BUILD)/tests/unit/test_,apisim% elector%),$(UNIT_BIN))
+$(APISIM_USERS): LIBS := $(LIBAPISIM) $(LIBVSOCK) $(LIBS) -lm
+$(APISIM_USERS): $(LIBAPISIM)
 
 # --- tests/contract: one program, run against each server by tests/contract/run.sh. It is linked with lib/base and
 # nothing else of ours, which proves that what it says does not rest on the code it is there to judge.

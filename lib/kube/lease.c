@@ -10,57 +10,64 @@
 struct kube_lease {
 	json_t *object;
 	uint32_t term;
-	const char *holder; /* within object */
+	uint32_t duration_s;
+	/* Within object. */
+	const char *holder;
+	const char *uid;
+	const char *rv;
 };
 
-/* The member must be absent, null or an integer of 0 .. KUBE_LEASE_MAX_TERM. */
-static int read_term(struct kube_lease *l, const json_t *spec, struct error *err)
+/* The member must be absent, null or an integer of 0 .. INT32_MAX, as KUBE_LEASE_MAX_TERM is. */
+static int read_int32(uint32_t *out, const json_t *spec, const char *key, struct error *err)
 {
-	const json_t *term = json_object_get(spec, "leaseTransitions");
-	json_int_t value = json_integer_value(term);
+	const json_t *member = json_object_get(spec, key);
+	json_int_t value = json_integer_value(member);
 
-	if (term == NULL || json_is_null(term))
+	if (member == NULL || json_is_null(member))
 		return 0;
-	if (!json_is_integer(term) || value < 0 || value > KUBE_LEASE_MAX_TERM)
-		return error_set(err, -EBADMSG, "spec.leaseTransitions is no number of 0 to %d",
-				 KUBE_LEASE_MAX_TERM);
-	l->term = (uint32_t)value;
+	if (!json_is_integer(member) || value < 0 || value > INT32_MAX)
+		return error_set(err, -EBADMSG, "spec.%s is no number of 0 to %d", key, INT32_MAX);
+	*out = (uint32_t)value;
 	return 0;
 }
 
-/* True where @metadata has @key as a string that is not empty. */
-static bool has_text(const json_t *metadata, const char *key)
+/* The member @key, "" unless it is a string. */
+static const char *text_of(const json_t *object, const char *key)
 {
-	const json_t *value = json_object_get(metadata, key);
+	const json_t *value = json_object_get(object, key);
 
-	return json_is_string(value) && json_string_length(value) > 0;
+	return json_is_string(value) ? json_string_value(value) : "";
 }
 
 /* Without a resourceVersion a PUT would overwrite whatever is there: two processes could raise the same term
  * (I1). Without the uid it would create a Lease that was deleted meanwhile, whatever resourceVersion it names
  * (seen on kube-apiserver 1.36), and so carry on a term that somebody else begins anew at random. */
-static int check_metadata(const struct kube_lease *l, struct error *err)
+static int read_metadata(struct kube_lease *l, struct error *err)
 {
 	const json_t *metadata = json_object_get(l->object, "metadata");
 
 	if (!json_is_object(metadata))
 		return error_set(err, -EBADMSG, "the Lease has no metadata");
-	if (!has_text(metadata, "resourceVersion") || !has_text(metadata, "uid"))
+	l->rv = text_of(metadata, "resourceVersion");
+	l->uid = text_of(metadata, "uid");
+	if (l->rv[0] == '\0' || l->uid[0] == '\0')
 		return error_set(err, -EBADMSG, "the Lease has no resourceVersion or no uid");
 	return 0;
 }
 
 static int read_spec(struct kube_lease *l, struct error *err)
 {
-	json_t *spec = json_object_get(l->object, "spec");
+	const json_t *spec = json_object_get(l->object, "spec");
 	const json_t *holder = json_object_get(spec, "holderIdentity");
 
 	if (spec != NULL && !json_is_object(spec) && !json_is_null(spec))
 		return error_set(err, -EBADMSG, "spec is no object");
 	if (holder != NULL && !json_is_string(holder) && !json_is_null(holder))
 		return error_set(err, -EBADMSG, "spec.holderIdentity is no string");
-	l->holder = json_is_string(holder) ? json_string_value(holder) : "";
-	return read_term(l, spec, err);
+	l->holder = text_of(spec, "holderIdentity");
+	if (read_int32(&l->duration_s, spec, "leaseDurationSeconds", err) != 0)
+		return -EBADMSG;
+	return read_int32(&l->term, spec, "leaseTransitions", err);
 }
 
 int kube_lease_parse(struct kube_lease **out, const char *text, size_t len, struct error *err)
@@ -76,7 +83,7 @@ int kube_lease_parse(struct kube_lease **out, const char *text, size_t len, stru
 		rc = error_set(err, -EBADMSG, "no JSON object: %s",
 			       l->object == NULL ? why.text : "another value");
 	else
-		rc = check_metadata(l, err);
+		rc = read_metadata(l, err);
 	if (rc == 0)
 		rc = read_spec(l, err);
 	if (rc != 0) {
@@ -105,15 +112,31 @@ const char *kube_lease_holder(const struct kube_lease *l)
 	return l->holder;
 }
 
+uint32_t kube_lease_duration_s(const struct kube_lease *l)
+{
+	return l->duration_s;
+}
+
+const char *kube_lease_uid(const struct kube_lease *l)
+{
+	return l->uid;
+}
+
+const char *kube_lease_resource_version(const struct kube_lease *l)
+{
+	return l->rv;
+}
+
 /* The members of the spec that a claim sets. NULL: out of memory. */
 static json_t *claim_members(const struct kube_lease_claim *claim)
 {
 	char now[CLOCK_TEXT_SIZE];
 
 	clock_format_us(claim->now_us, now);
-	return json_pack("{s:s, s:i, s:s, s:s, s:i}", "holderIdentity", claim->holder, "leaseDurationSeconds",
-			 (int)claim->duration_s, "acquireTime", now, "renewTime", now, "leaseTransitions",
-			 (int)claim->term);
+	/* "s*" leaves a member out whose value is NULL. */
+	return json_pack("{s:s, s:i, s:s*, s:s, s:i}", "holderIdentity", claim->holder,
+			 "leaseDurationSeconds", (int)claim->duration_s, "acquireTime",
+			 claim->renews ? NULL : now, "renewTime", now, "leaseTransitions", (int)claim->term);
 }
 
 /* Appends @object, whose reference it takes; NULL is -ENOMEM. */

@@ -34,12 +34,20 @@ uint32_t kube_lease_term(const struct kube_lease *l);
 /** spec.holderIdentity, "" where absent. Borrowed. */
 const char *kube_lease_holder(const struct kube_lease *l);
 
-/** What a process that takes the Lease writes into it. Strings are borrowed during the call. */
+/** spec.leaseDurationSeconds, 0 where absent. */
+uint32_t kube_lease_duration_s(const struct kube_lease *l);
+
+/** metadata.uid and metadata.resourceVersion, never "". Borrowed. */
+const char *kube_lease_uid(const struct kube_lease *l);
+const char *kube_lease_resource_version(const struct kube_lease *l);
+
+/** What a process writes into the Lease. Strings are borrowed during the call. */
 struct kube_lease_claim {
-	const char *holder;
-	uint32_t term; /* leaseTransitions */
-	uint32_t duration_s;
-	uint64_t now_us; /* wall clock; acquireTime and renewTime (LE-1) */
+	const char *holder;  /* "": gives the Lease up (LE-13) */
+	uint32_t term;       /* leaseTransitions */
+	uint32_t duration_s; /* > 0, also where the Lease is given up: 0 is invalid (LE-13) */
+	uint64_t now_us;     /* wall clock; renewTime (LE-1) and acquireTime */
+	bool renews;         /* acquireTime stays as it is */
 };
 
 /** Appends the body of a PUT: @l with the claim in it. Returns 0, -EMSGSIZE, -ENOMEM. */
