@@ -340,6 +340,8 @@ static int client_open_http(struct kube_client *c, const struct kube_client_opti
 		.proxy_url = config->proxy_url,
 		.user_agent = options->user_agent,
 		.max_connections = options->max_connections,
+		.may_go_on = options->may_go_on,
+		.may_go_on_data = options->may_go_on_data,
 	};
 
 	return http_client_open(&c->http, options->loop, &http, err);

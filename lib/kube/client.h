@@ -77,6 +77,9 @@ struct kube_client_options {
 	struct logger *log;
 	kube_client_observer observer; /* may be NULL */
 	void *observer_data;
+	/** As in http_client_options; may be NULL. */
+	bool (*may_go_on)(void *data);
+	void *may_go_on_data;
 };
 
 /** On success *out must be given to kube_client_close(). Returns 0 or a negative errno with err. */

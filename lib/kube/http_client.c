@@ -28,6 +28,9 @@ struct http_client {
 	uv_timer_t watchdog;   /* for the first of them */
 	uv_idle_t deliver;     /* active while there is something in done, or a close to complete */
 	unsigned handles;      /* of these two, not yet closed */
+	bool (*may_go_on)(void *data);
+	void *may_go_on_data;
+	bool fenced; /* may_go_on() has said no */
 	bool closing;
 	bool torn_down;
 	void (*close_cb)(void *data);
@@ -164,11 +167,35 @@ static void on_engine_done(void *data, CURL *easy, CURLcode result)
 	transfer_enqueue(t);
 }
 
+static bool client_may_go_on(void *data)
+{
+	struct http_client *c = data;
+
+	if (!c->fenced && c->may_go_on != NULL && !c->may_go_on(c->may_go_on_data))
+		c->fenced = true;
+	return !c->fenced;
+}
+
+/* Ends all that is under way, in engines that only finish what they have, too. */
+static void client_cut(struct http_client *c)
+{
+	list_for_each (it, &c->active)
+		http_engine_cut(container_of(it, struct http_transfer, link)->engine);
+	list_for_each_safe (it, &c->active)
+		transfer_end(container_of(it, struct http_transfer, link), -ECANCELED,
+			     "the right to send has ended");
+	client_retire_engine(c);
+}
+
 /* T8, T9: this engine's requests fail, the next one gets a new engine. */
 static void on_engine_broken(void *data, struct http_engine *e)
 {
 	struct http_client *c = data;
 
+	if (c->fenced) {
+		client_cut(c);
+		return;
+	}
 	list_for_each_safe (it, &c->active) {
 		struct http_transfer *t = container_of(it, struct http_transfer, link);
 
@@ -256,6 +283,8 @@ int http_client_open(struct http_client **out, uv_loop_t *loop, const struct htt
 	if (rc != 0)
 		goto err_after_alloc;
 	c->loop = loop;
+	c->may_go_on = options->may_go_on;
+	c->may_go_on_data = options->may_go_on_data;
 	list_init(&c->active);
 	list_init(&c->done);
 	list_init(&c->spare);
@@ -277,7 +306,11 @@ err_after_global:
 static int client_engine(struct http_client *c)
 {
 	const struct http_engine_owner owner = {
-		.done = on_engine_done, .broken = on_engine_broken, .data = c};
+		.done = on_engine_done,
+		.may_go_on = client_may_go_on,
+		.broken = on_engine_broken,
+		.data = c,
+	};
 	int rc;
 
 	if (c->engine != NULL)
@@ -332,6 +365,10 @@ int http_client_start(struct http_client *c, struct http_request *req, struct er
 	assert(c->engine == NULL || !http_engine_in_curl(c->engine));
 	if (c->closing)
 		return error_set(err, -ESHUTDOWN, "the HTTP client is closing");
+	if (!client_may_go_on(c)) {
+		client_cut(c);
+		return error_set(err, -ESHUTDOWN, "the right to send has ended");
+	}
 	t = client_take_spare(c);
 	if (t == NULL)
 		return error_errno(err, -ENOMEM, "%s %s", req->method, req->url);

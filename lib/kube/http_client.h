@@ -42,6 +42,14 @@ struct http_client_options {
 	const char *user_agent;
 	bool insecure;            /* no verification of the server */
 	uint32_t max_connections; /* at once; more requests wait inside libcurl. 0 = no limit */
+	/** The fence: asked before a request is started, before it is sent, and each time before libcurl may
+	 * send or receive at all, so what was queued while this process stood still does not leave after.
+	 * Once it says no, it is not asked again and nothing leaves any more: connections are reset, every
+	 * request ends with -ECANCELED, later starts return -ESHUTDOWN. (A request that waits in silence ends
+	 * when something next happens to its connection, or with the next start.) May be called inside
+	 * libcurl: cheap, and may not call the client. NULL: always. */
+	bool (*may_go_on)(void *data);
+	void *may_go_on_data;
 };
 
 struct http_request;
@@ -90,7 +98,8 @@ struct http_request {
 int http_client_open(struct http_client **out, uv_loop_t *loop, const struct http_client_options *options,
 		     struct error *err);
 
-/** Starts @req. Returns 0, -ENOMEM, -EINVAL (URL or method unusable), -ESHUTDOWN (closing). */
+/** Starts @req. Returns 0, -ENOMEM, -EINVAL (URL or method unusable), -ESHUTDOWN (closing, or behind the
+ * fence). */
 int http_client_start(struct http_client *c, struct http_request *req, struct error *err);
 
 /** Ends @req soon: on_done comes from the loop with -ECANCELED (or with its result, if that is there

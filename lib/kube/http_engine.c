@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/list.h"
 #include "base/macros.h"
@@ -25,8 +26,9 @@ struct http_engine {
 	unsigned easies;  /* inside */
 	bool in_curl;
 	bool driving; /* drive() is on the stack */
-	bool broken;  /* T8, T9 */
+	bool broken;  /* T8, T9, or the fence fell */
 	bool told;    /* owner.broken() was called */
+	bool cut;     /* connections were reset */
 	bool closing;
 	void (*close_cb)(void *data);
 	void *close_data;
@@ -114,19 +116,26 @@ static void reap(struct http_engine *e)
 	}
 }
 
+bool http_engine_may_go_on(struct http_engine *e)
+{
+	if (!e->owner.may_go_on(e->owner.data))
+		e->broken = true;
+	return !e->broken;
+}
+
 /* Lets libcurl work on one socket, or on what is due, and tells the owner what came of it. */
 static void drive(struct http_engine *e, curl_socket_t fd, int events)
 {
-	CURLMcode rc;
 	int running;
 
 	e->driving = true;
-	e->in_curl = true;
-	rc = curl_multi_socket_action(e->multi, fd, events, &running);
-	e->in_curl = false;
-	if (rc != CURLM_OK)
-		e->broken = true; /* T9 */
-	reap(e);
+	if (http_engine_may_go_on(e)) {
+		e->in_curl = true;
+		if (curl_multi_socket_action(e->multi, fd, events, &running) != CURLM_OK)
+			e->broken = true; /* T9 */
+		e->in_curl = false;
+		reap(e);
+	}
 	if (e->broken && !e->told) {
 		e->told = true;
 		e->owner.broken(e->owner.data, e);
@@ -308,6 +317,20 @@ void http_engine_remove(struct http_engine *e, CURL *easy)
 bool http_engine_in_curl(const struct http_engine *e)
 {
 	return e->in_curl;
+}
+
+void http_engine_cut(struct http_engine *e)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	assert(!e->in_curl);
+	if (e->cut)
+		return;
+	e->cut = true;
+	/* "Connected to nobody" resets a connection and empties its queue. Refused where the socket is no
+	 * connection (T15), which does no harm. */
+	list_for_each (it, &e->sockets)
+		(void)connect(container_of(it, struct engine_socket, link)->fd, &nobody, sizeof(nobody));
 }
 
 void http_engine_close(struct http_engine *e, void (*cb)(void *data), void *data)

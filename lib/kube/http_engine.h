@@ -11,6 +11,10 @@
  *  T11 a poll handle is closed at once, never reused     T12 its memory lives until the close callback
  *  T14 easy handles, then the multi, then libuv handles  T15 a socket is not a transfer
  *  T16 a CURLMsg dies when its easy handle is removed    T17 libcurl borrows what an easy handle points to
+ *
+ * The engine also keeps the fence: it asks its owner before it lets libcurl at a socket or at its timer, and
+ * before each request. Once the owner says no, the engine breaks and nothing of what is queued leaves.
+ *
  * Loop's thread only.
  */
 #ifndef KUBE_HTTP_ENGINE_H
@@ -23,12 +27,14 @@
 
 struct http_engine;
 
-/** Whom the engine tells. Both come from the loop and outside libcurl. */
+/** Whom the engine tells. done() and broken() come from the loop and outside libcurl. */
 struct http_engine_owner {
 	/** @easy is finished and has left the engine. May not call the engine. */
 	void (*done)(void *data, CURL *easy, CURLcode result);
-	/** The multi handle is unusable (T8, T9). At most once. Must remove every easy handle and close the
-	 * engine before it returns. */
+	/** May anything leave? Asked often, inside libcurl too; must stay false once it was. */
+	bool (*may_go_on)(void *data);
+	/** The multi handle is unusable (T8, T9), or nothing may leave any more. At most once. Must remove
+	 * every easy handle and close the engine before it returns. */
 	void (*broken)(void *data, struct http_engine *e);
 	void *data;
 };
@@ -46,6 +52,14 @@ void http_engine_remove(struct http_engine *e, CURL *easy);
 
 /** True inside a libcurl callback (T6: nothing may be added, removed or closed there). */
 bool http_engine_in_curl(const struct http_engine *e);
+
+/** Asks may_go_on(). False: the engine breaks when libcurl has returned, in this turn of the loop. For what
+ * runs inside libcurl. */
+bool http_engine_may_go_on(struct http_engine *e);
+
+/** Resets every connection that carries a request: what the system still holds of it is dropped and libcurl
+ * cannot send on it, not even TLS's goodbye. Then the easy handles must be removed. */
+void http_engine_cut(struct http_engine *e);
 
 /** Takes no more easy handles; those inside go on. After the last one has left, frees everything and calls
  * @cb from the loop. */

@@ -42,6 +42,11 @@ static int on_before_send(void *data, char *remote, char *local, int remote_port
 	(void)local;
 	(void)remote_port;
 	(void)local_port;
+	if (!http_engine_may_go_on(t->engine)) {
+		t->verdict = -ECANCELED;
+		t->why = "the right to send has ended";
+		return CURL_PREREQFUNC_ABORT;
+	}
 	if (t->sent && !reads) {
 		t->verdict = -ECONNRESET;
 		t->why = "the connection was lost after the request had been sent";

@@ -18,7 +18,8 @@ struct tls_server {
 	pthread_t thread;
 	int fd;
 	uint16_t port;
-	bool cut; /* answers stop halfway, without a TLS close */
+	bool cut;          /* answers stop halfway, without a TLS close */
+	unsigned requests; /* the thread's, until server_close() */
 };
 
 static struct rig rig;
@@ -64,6 +65,7 @@ static void serve_requests(SSL *ssl)
 		char body[512];
 		char answer[1024];
 
+		server.requests++;
 		request[n] = '\0';
 		host = strstr(request, "Host: ");
 		client_name(ssl, name, sizeof(name));
@@ -117,6 +119,7 @@ static void server_open(void)
 	ck_assert_int_eq(getsockname(server.fd, (struct sockaddr *)&addr, &len), 0);
 	server.port = ntohs(addr.sin_port);
 	server.cut = false;
+	server.requests = 0;
 	ck_assert_int_eq(pthread_create(&server.thread, NULL, serve, NULL), 0);
 }
 
@@ -437,6 +440,38 @@ START_TEST(a_server_that_does_not_speak_tls_gets_no_request)
 }
 END_TEST
 
+static bool may_go_on(void *data)
+{
+	unsigned *left = data;
+
+	if (*left == 0)
+		return false;
+	(*left)--;
+	return true;
+}
+
+/* Also in the middle of a handshake. */
+START_TEST(the_fence_may_fall_at_any_moment)
+{
+	struct probe p = {.result = {.error = -1}};
+
+	for (unsigned open_for = 1; p.result.error != 0; open_for++) {
+		struct http_client_options options = {.insecure = true, .may_go_on = may_go_on};
+		unsigned left = open_for;
+
+		ck_assert_uint_lt(open_for, 100);
+		setup();
+		options.may_go_on_data = &left;
+		get_with(&p, &options);
+		ck_assert(p.result.error == 0 || p.result.error == -ECANCELED);
+		teardown();
+		ck_assert_uint_le(server.requests, p.result.sent ? 1 : 0);
+		probe_free(&p);
+	}
+	ck_assert_uint_eq(server.requests, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -450,6 +485,7 @@ int main(void)
 		a_key_that_cannot_be_used_is_an_error_and_asks_nobody,
 		an_answer_cut_within_tls_is_an_error,
 		a_server_that_does_not_speak_tls_gets_no_request,
+		the_fence_may_fall_at_any_moment,
 	};
 
 	return suite_run("http_client_tls", tests, ARRAY_LEN(tests));

@@ -97,6 +97,28 @@ START_TEST(a_call_may_be_reused_from_its_own_on_done)
 }
 END_TEST
 
+START_TEST(behind_the_fence_nothing_leaves)
+{
+	struct probe p[2];
+
+	open_both(answer_echo, NULL);
+	probe_init(&p[0], "PATCH", "/x");
+	probe_init(&p[1], "PATCH", "/x");
+	probe_start(&p[0]);
+	rig.fenced = true;
+	ck_assert_int_eq(kube_client_start(rig.client, &p[1].call, NULL), -ESHUTDOWN);
+	LOOP_UNTIL(&rig.loop, p[0].done == 1);
+	ck_assert_int_eq(p[0].answer.error, -ECANCELED);
+	ck_assert(!p[0].answer.sent);
+	loop_run_turns(&rig.loop, 50);
+	ck_assert_int_eq(p[1].done, 0);
+	ck_assert_uint_eq(fake_server_requests(rig.server), 0);
+	probe_free(&p[0]);
+	probe_free(&p[1]);
+	close_both();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -104,6 +126,7 @@ int main(void)
 		closing_cancels_every_call_first,
 		on_done_may_free_its_call_and_close_the_client,
 		a_call_may_be_reused_from_its_own_on_done,
+		behind_the_fence_nothing_leaves,
 	};
 
 	return suite_run("kube_client_cancel", tests, ARRAY_LEN(tests));

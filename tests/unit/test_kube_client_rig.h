@@ -29,6 +29,7 @@ struct rig {
 	bool server_closed;
 	char observed[1024]; /* "METHOD CODE;" of each request */
 	double observed_seconds;
+	bool fenced; /* nothing may leave */
 };
 
 /* One call and its history. */
@@ -131,6 +132,12 @@ static inline void on_observed(void *data, const char *method, int code, double 
 	rig.observed_seconds = seconds;
 }
 
+static inline bool may_go_on(void *data)
+{
+	ck_assert_ptr_eq(data, &rig);
+	return !rig.fenced;
+}
+
 /* The server only; set config, then open_client(). */
 static inline void open_server(fake_server_handler handler, void *data)
 {
@@ -152,6 +159,8 @@ static inline void open_client(void)
 		.log = &rig.log,
 		.observer = on_observed,
 		.observer_data = &rig,
+		.may_go_on = may_go_on,
+		.may_go_on_data = &rig,
 	};
 	struct error err = {0};
 	FILE *log = tmpfile();
