@@ -482,6 +482,8 @@ START_TEST(a_random_raising_without_an_answer_is_done_again)
 	ck_assert_uint_ne(wish.term, term);
 	answer_shows("107", ME, wish.term);
 	expect_leading(wish.term, now + DEADLINE);
+	now += RETRY;
+	expect_renewal(election_term(e)); /* what it was before counts no more */
 	finish();
 }
 END_TEST
