@@ -11,8 +11,8 @@ struct cid_pool {
 	roaring_bitmap_t *taken; /* keys, see key_of() */
 	roaring_bitmap_t *free;  /* slots of the current stripe that can be drawn */
 	uint32_t stripe;
-	uint32_t free_count;  /* of the current stripe */
-	uint64_t taken_count; /* of those that can be given */
+	uint64_t available;
+	uint32_t used[CID_STRIPES]; /* CIDs of the range, by stripe, that are excluded or taken */
 };
 
 static uint32_t slot_of(uint32_t cid)
@@ -32,14 +32,6 @@ static void slots_between(uint32_t stripe, uint32_t first, uint32_t last, uint32
 	*to = last >= stripe ? slot_of(last - stripe) + 1 : 0;
 	if (*to < *from)
 		*to = *from;
-}
-
-/* Taken CIDs among the slots [from, to) of @stripe. */
-static uint32_t taken_between(const struct cid_pool *p, uint32_t stripe, uint32_t from, uint32_t to)
-{
-	uint64_t base = (uint64_t)stripe << SLOT_BITS;
-
-	return (uint32_t)roaring_bitmap_range_cardinality(p->taken, base + from, base + to);
 }
 
 /* Fills the free set: the range's slots without the excluded and the taken ones. */
@@ -72,7 +64,30 @@ void cid_pool_set_stripe(struct cid_pool *p, uint32_t stripe)
 	roaring_bitmap_clear(p->free);
 	p->stripe = stripe;
 	fill_free(p);
-	p->free_count = (uint32_t)roaring_bitmap_get_cardinality(p->free);
+}
+
+/* One of the used CIDs of each stripe is counted for every round of a span, the rest by where it begins and
+ * ends: a span may cover all stripes many times over. */
+static void count_excluded(struct cid_pool *p)
+{
+	const struct cid_range *range = p->range;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < range->excluded_count; i++) {
+		uint32_t len = range->excluded[i].last - range->excluded[i].first + 1;
+		uint32_t from = cid_stripe_of(range->excluded[i].first);
+		uint32_t to = from + len % CID_STRIPES;
+
+		sum += len / CID_STRIPES;
+		p->used[from]++;
+		if (to > CID_STRIPES)
+			p->used[0]++;
+		p->used[to % CID_STRIPES] -= to != CID_STRIPES;
+	}
+	for (uint32_t stripe = 0; stripe < CID_STRIPES; stripe++) {
+		sum += p->used[stripe];
+		p->used[stripe] = sum;
+	}
 }
 
 int cid_pool_create(struct cid_pool **out, const struct cid_range *range)
@@ -82,6 +97,8 @@ int cid_pool_create(struct cid_pool **out, const struct cid_range *range)
 	if (p == NULL)
 		return -ENOMEM;
 	p->range = range;
+	p->available = cid_range_size(range);
+	count_excluded(p);
 	p->taken = roaring_bitmap_create();
 	p->free = roaring_bitmap_create();
 	if (p->taken == NULL || p->free == NULL) {
@@ -110,11 +127,10 @@ bool cid_pool_take(struct cid_pool *p, uint32_t cid)
 		return false;
 	if (!cid_range_contains(p->range, cid))
 		return true;
-	p->taken_count++;
-	if (cid_stripe_of(cid) == p->stripe) {
+	p->available--;
+	p->used[cid_stripe_of(cid)]++;
+	if (cid_stripe_of(cid) == p->stripe)
 		roaring_bitmap_remove(p->free, slot_of(cid));
-		p->free_count--;
-	}
 	return true;
 }
 
@@ -124,11 +140,10 @@ bool cid_pool_release(struct cid_pool *p, uint32_t cid)
 		return false;
 	if (!cid_range_contains(p->range, cid))
 		return true;
-	p->taken_count--;
-	if (cid_stripe_of(cid) == p->stripe) {
+	p->available++;
+	p->used[cid_stripe_of(cid)]--;
+	if (cid_stripe_of(cid) == p->stripe)
 		roaring_bitmap_add(p->free, slot_of(cid));
-		p->free_count++;
-	}
 	return true;
 }
 
@@ -137,57 +152,39 @@ bool cid_pool_is_taken(const struct cid_pool *p, uint32_t cid)
 	return roaring_bitmap_contains(p->taken, key_of(cid));
 }
 
+uint32_t cid_pool_stripe_size(const struct cid_pool *p, uint32_t stripe)
+{
+	uint32_t from;
+	uint32_t to;
+
+	slots_between(stripe, p->range->min, p->range->max, &from, &to);
+	return to - from;
+}
+
+uint32_t cid_pool_stripe_free(const struct cid_pool *p, uint32_t stripe)
+{
+	return cid_pool_stripe_size(p, stripe) - p->used[stripe];
+}
+
 int cid_pool_draw(struct cid_pool *p, struct rng *rng, uint32_t *out)
 {
+	uint32_t count = cid_pool_stripe_free(p, p->stripe);
 	uint32_t slot = 0;
 
-	if (p->free_count == 0)
+	if (count == 0)
 		return -ENOSPC;
 	/* The r-th free value for a uniform r is a uniform draw in one step, however full the stripe is; a
 	 * walk to the next free value would favour those behind long runs (peers.md B8). */
-	if (!roaring_bitmap_select(p->free, (uint32_t)rng_below(rng, p->free_count), &slot))
+	if (!roaring_bitmap_select(p->free, (uint32_t)rng_below(rng, count), &slot))
 		return -ENOSPC;
 	*out = slot * CID_STRIPES + p->stripe;
 	cid_pool_take(p, *out);
 	return 0;
 }
 
-/* Adds up @count over the parts of @stripe that can be given. */
-static uint32_t stripe_sum(const struct cid_pool *p, uint32_t stripe, bool only_taken)
-{
-	const struct cid_range *range = p->range;
-	uint32_t from;
-	uint32_t to;
-	uint32_t sum;
-
-	slots_between(stripe, range->min, range->max, &from, &to);
-	sum = only_taken ? taken_between(p, stripe, from, to) : to - from;
-	for (size_t i = 0; i < range->excluded_count; i++) {
-		slots_between(stripe, range->excluded[i].first, range->excluded[i].last, &from, &to);
-		sum -= only_taken ? taken_between(p, stripe, from, to) : to - from;
-	}
-	return sum;
-}
-
-uint32_t cid_pool_stripe_size(const struct cid_pool *p, uint32_t stripe)
-{
-	return stripe_sum(p, stripe, false);
-}
-
-uint32_t cid_pool_stripe_free(const struct cid_pool *p, uint32_t stripe)
-{
-	uint32_t size;
-
-	if (stripe == p->stripe)
-		return p->free_count;
-	size = stripe_sum(p, stripe, false);
-	/* In a range shorter than CID_STRIPES most are empty, and next_stripe() passes them all. */
-	return size > 0 ? size - stripe_sum(p, stripe, true) : 0;
-}
-
 int cid_pool_next_stripe(const struct cid_pool *p, uint32_t stripe, uint32_t *out)
 {
-	if (cid_pool_available(p) == 0)
+	if (p->available == 0)
 		return -ENOSPC;
 	for (uint32_t i = 1; i <= CID_STRIPES; i++) {
 		uint32_t candidate = cid_stripe_of(stripe + i);
@@ -202,26 +199,51 @@ int cid_pool_next_stripe(const struct cid_pool *p, uint32_t stripe, uint32_t *ou
 
 uint64_t cid_pool_available(const struct cid_pool *p)
 {
-	return cid_range_size(p->range) - p->taken_count;
+	return p->available;
 }
 
+/* CIDs of @stripe that are excluded or taken, counted anew. */
+static uint64_t count_used(const struct cid_pool *p, uint32_t stripe)
+{
+	const struct cid_range *range = p->range;
+	uint64_t base = (uint64_t)stripe << SLOT_BITS;
+	uint64_t used;
+	uint32_t from;
+	uint32_t to;
+
+	slots_between(stripe, range->min, range->max, &from, &to);
+	used = roaring_bitmap_range_cardinality(p->taken, base + from, base + to);
+	for (size_t i = 0; i < range->excluded_count; i++) {
+		slots_between(stripe, range->excluded[i].first, range->excluded[i].last, &from, &to);
+		used += to - from - roaring_bitmap_range_cardinality(p->taken, base + from, base + to);
+	}
+	return used;
+}
+
+/* Only stripes that something is taken of are looked at, and the current one: there are many. */
 bool cid_pool_validate(const struct cid_pool *p, const char **reason)
 {
 	roaring_uint32_iterator_t it;
+	uint32_t last = p->stripe;
 	uint64_t taken = 0;
 
-	*reason = "taken_count is not the number of taken CIDs of the range";
-	for (roaring_init_iterator(p->taken, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-		uint32_t cid = (it.current_value & ((1u << SLOT_BITS) - 1)) * CID_STRIPES +
-			       (it.current_value >> SLOT_BITS);
-
-		if (cid_range_contains(p->range, cid))
-			taken++;
-	}
-	if (taken != p->taken_count)
+	*reason = "a stripe's count of used CIDs is wrong";
+	if (count_used(p, p->stripe) != p->used[p->stripe])
 		return false;
-	*reason = "free_count is not the size of the free set";
-	if (roaring_bitmap_get_cardinality(p->free) != p->free_count)
+	for (roaring_init_iterator(p->taken, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
+		uint32_t stripe = it.current_value >> SLOT_BITS;
+		uint32_t slot = it.current_value & ((1u << SLOT_BITS) - 1);
+
+		taken += cid_range_contains(p->range, slot * CID_STRIPES + stripe);
+		if (stripe != last && count_used(p, stripe) != p->used[stripe])
+			return false;
+		last = stripe;
+	}
+	*reason = "the count of free CIDs is wrong";
+	if (p->available != cid_range_size(p->range) - taken)
+		return false;
+	*reason = "the free set has not as many CIDs as the stripe";
+	if (roaring_bitmap_get_cardinality(p->free) != cid_pool_stripe_free(p, p->stripe))
 		return false;
 	*reason = "a free slot is taken or cannot be given";
 	for (roaring_init_iterator(p->free, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
@@ -230,6 +252,5 @@ bool cid_pool_validate(const struct cid_pool *p, const char **reason)
 		if (cid_pool_is_taken(p, cid) || !cid_range_contains(p->range, cid))
 			return false;
 	}
-	*reason = "a CID of the stripe is neither free nor taken";
-	return p->free_count == stripe_sum(p, p->stripe, false) - stripe_sum(p, p->stripe, true);
+	return true;
 }

@@ -1,6 +1,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "cid/pool.h"
@@ -123,9 +124,50 @@ START_TEST(the_next_stripe_with_a_free_cid_is_found_round_the_end)
 }
 END_TEST
 
+/* Every stripe's figures against a count of single CIDs. */
+static void assert_stripes(const bool *taken, uint32_t len)
+{
+	static uint32_t size[CID_STRIPES];
+	static uint32_t free_ones[CID_STRIPES];
+	uint64_t available = 0;
+
+	memset(size, 0, sizeof(size));
+	memset(free_ones, 0, sizeof(free_ones));
+	for (uint32_t cid = range.min; cid <= range.max && cid < len; cid++) {
+		size[cid_stripe_of(cid)]++;
+		if (cid_range_contains(&range, cid) && !taken[cid]) {
+			free_ones[cid_stripe_of(cid)]++;
+			available++;
+		}
+	}
+	for (uint32_t stripe = 0; stripe < CID_STRIPES; stripe++) {
+		ck_assert_uint_eq(cid_pool_stripe_size(pool, stripe), size[stripe]);
+		ck_assert_uint_eq(cid_pool_stripe_free(pool, stripe), free_ones[stripe]);
+	}
+	ck_assert_uint_eq(cid_pool_available(pool), available);
+}
+
+START_TEST(excluded_cids_count_as_used_wherever_their_spans_begin_and_end)
+{
+	static const struct cid_span spans[][2] = {
+		{{5, 5}, {CID_STRIPES - 1, CID_STRIPES - 1}},
+		{{CID_STRIPES, 2 * CID_STRIPES - 1}, {3 * CID_STRIPES, 3 * CID_STRIPES}},
+		{{100, CID_STRIPES - 1}, {2 * CID_STRIPES - 7, 5 * CID_STRIPES + 7}},
+		{{32760, 32780 + 3 * CID_STRIPES}, {5 * CID_STRIPES - 1, 5 * CID_STRIPES}},
+	};
+	static const bool none[6 * CID_STRIPES];
+
+	for (size_t i = 0; i < ARRAY_LEN(spans); i++) {
+		given_range(3, 6 * CID_STRIPES - 1, spans[i], 2);
+		assert_stripes(none, ARRAY_LEN(none));
+		done();
+	}
+}
+END_TEST
+
 START_TEST(random_changes_agree_with_a_plain_array)
 {
-	const struct cid_span excluded[] = {{70000, 90000}, {200000, 200000}};
+	const struct cid_span excluded[] = {{70000, 190000}, {200000, 200000}};
 	static bool taken[40 * CID_STRIPES];
 
 	given_range(3, 40 * CID_STRIPES - 1, excluded, 2);
@@ -156,6 +198,7 @@ START_TEST(random_changes_agree_with_a_plain_array)
 		if (step % 5000 == 0)
 			assert_valid();
 	}
+	assert_stripes(taken, ARRAY_LEN(taken));
 	done();
 }
 END_TEST
@@ -207,6 +250,7 @@ int main(void)
 		a_draw_favours_no_value_behind_a_long_run_of_taken_ones,
 		values_outside_the_range_are_held_but_not_counted,
 		the_next_stripe_with_a_free_cid_is_found_round_the_end,
+		excluded_cids_count_as_used_wherever_their_spans_begin_and_end,
 		random_changes_agree_with_a_plain_array,
 		a_cid_rests_exactly_as_long_as_it_must,
 		a_cid_that_comes_in_again_rests_anew,
