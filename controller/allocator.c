@@ -39,6 +39,7 @@ int allocator_create(struct allocator **out, const struct allocator_options *opt
 	for (int i = 0; i < URGENCY_COUNT; i++) {
 		list_init(&a->doubting[i]);
 		list_init(&a->wanting[i]);
+		list_init(&a->starving[i]);
 	}
 	backoff_init(&a->server_backoff, SERVER_BACKOFF_INITIAL_MS, SERVER_BACKOFF_MAX_MS);
 	*out = a;

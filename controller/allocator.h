@@ -92,9 +92,14 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 /** May new CIDs be given (I7)? Closed at the start. */
 void allocator_set_gate(struct allocator *a, bool open);
 
-/** This process raised the Lease to @term itself and may write (DESIGN "Term stripes"). None at the start. */
+/** This process raised the Lease to @term itself (DESIGN "Term stripes"); again with each one that it raises
+ * it to later. None at the start. */
 void allocator_set_term(struct allocator *a, uint32_t term);
 void allocator_clear_term(struct allocator *a);
+
+/** The right to write ends at @until_ms, UINT64_MAX: never; 0, as at the start: there is none. Nothing is
+ * wished without it, nor without a term: who may not write need not read back either. */
+void allocator_set_right(struct allocator *a, uint64_t until_ms);
 
 /** Stops new requests for good; those in flight can still be answered. */
 void allocator_stop(struct allocator *a);
@@ -123,8 +128,9 @@ struct wish {
 	char resource_version[48];
 };
 
-/** The most urgent wish that can be served now (gate, term, window, pauses considered); the caller carries it
- * out and gives the answer. False: none now. */
+/** The most urgent wish that can be served now (gate, term, right, window, pauses considered); the caller
+ * carries it out at once and gives the answer. False: none now. @now_ms is to be fresh for each wish: the
+ * right to write may end while many are served. */
 bool allocator_next(struct allocator *a, struct wish *w, uint64_t now_ms);
 
 enum answer_kind {
@@ -152,6 +158,20 @@ uint64_t allocator_deadline(const struct allocator *a);
 /** Time has passed: ends pauses and quarantines. allocator_next() may have more afterwards. */
 void allocator_tick(struct allocator *a, uint64_t now_ms);
 
+/* ---- room ----
+ *
+ * A fresh CID is of the stripe of our own term. Where that is used up, VMIs wait until the term has been
+ * raised, if a step of up to 64 leads to a stripe that is under half used. If none does, the range is nearly
+ * full, and CIDs come from other stripes with a free one. */
+
+/** More than half of the stripe of our term is used (taken, resting or excluded): the term is to be raised.
+ * False without a term. A few instructions. */
+bool allocator_is_pressed(const struct allocator *a);
+
+/** The smallest step from @base to a term whose stripe is under half used, 1 .. 64; 0: there is none. Less
+ * than a microsecond. */
+uint32_t allocator_raise_step(const struct allocator *a, uint32_t base);
+
 /* ---- figures ---- */
 
 struct allocator_stats {
@@ -165,6 +185,9 @@ struct allocator_stats {
 	uint64_t missed;      /* live VMIs that started without a CID */
 	uint64_t unreadable;  /* VMIs that are not as the API promises */
 	uint64_t in_flight;   /* requests */
+	uint64_t stripe_size; /* CIDs of the range that are of the stripe of our term; 0 without a term */
+	uint64_t stripe_used; /* and cannot be given: taken, resting or excluded */
+	bool stripe_pressed;  /* allocator_is_pressed() */
 	bool informed;        /* the first list is complete */
 };
 

@@ -18,6 +18,11 @@ void allocator_stats(const struct allocator *a, struct allocator_stats *out)
 		.in_flight = a->in_flight,
 		.informed = a->informed,
 	};
+	if (!a->has_term)
+		return;
+	out->stripe_size = cid_pool_stripe_size(a->pool, cid_stripe_of(a->term));
+	out->stripe_used = out->stripe_size - cid_pool_stripe_free(a->pool, cid_stripe_of(a->term));
+	out->stripe_pressed = allocator_is_pressed(a);
 }
 
 bool allocator_cid_of(const struct allocator *a, const char *uid, uint32_t *cid)

@@ -1,7 +1,7 @@
 /**
  * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (who holds what,
  * who needs what), allocator_work.c gets things done (queues, requests in flight, answers, pauses),
- * allocator_figures.c counts and checks.
+ * allocator_stripe.c chooses CIDs, allocator_figures.c counts and checks.
  */
 #ifndef CONTROLLER_ALLOCATOR_IMPL_H
 #define CONTROLLER_ALLOCATOR_IMPL_H
@@ -21,6 +21,7 @@ enum vmi_count { COUNT_INVALID, COUNT_MISSED, COUNT_UNREADABLE, COUNT_KINDS };
  * Ignored. */
 enum work_state {
 	WORK_WANTING,   /* queued for a write */
+	WORK_STARVING,  /* queued too, but the own stripe is used up: the term has to be raised first */
 	WORK_ASSIGNING, /* the write is in flight */
 	WORK_DOUBTING,  /* queued for a read: what we know may not be the truth */
 	WORK_READING,   /* the read is in flight */
@@ -34,7 +35,7 @@ struct slot;
 
 struct assignment {
 	struct vmi_record *record;
-	struct list queued;     /* while WANTING or DOUBTING */
+	struct list queued;     /* while WANTING, STARVING or DOUBTING */
 	struct heap_node timer; /* while BLOCKED; key = until, ms */
 	struct slot *slot;      /* while ASSIGNING or READING */
 	struct backoff backoff;
@@ -71,12 +72,14 @@ struct allocator {
 	bool gate_open;
 	bool has_term;
 	bool stopped;
-	uint32_t term_stripe;
-	uint32_t stripe; /* that of the term, or another one while that is used up */
+	uint64_t right_until_ms;
+	uint32_t term;
+	uint32_t stripe; /* that of the term, or another one while that is used up and no step of it helps */
 	/* work */
 	uint64_t waiting;
 	struct list doubting[URGENCY_COUNT];
 	struct list wanting[URGENCY_COUNT];
+	struct list starving[URGENCY_COUNT];
 	struct heap blocked;
 	struct slot slots[ALLOCATOR_MAX_IN_FLIGHT];
 	uint32_t in_flight;
@@ -97,6 +100,14 @@ void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t ci
 
 /** The gauges that @r is to be counted under, bits of enum vmi_count. */
 uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r);
+
+/** The CID to ask for @r: one that we asked for before, or a free one, which is taken then. Returns 0,
+ * -EAGAIN (only a raised term has one), -ENOSPC (none in the whole range). */
+int allocator_choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid);
+
+/** Whether a free CID may be drawn, as far as the stripes go: the own one has one, or no step of the term
+ * leads to a better one. */
+bool allocator_may_draw(const struct allocator *a);
 
 /** I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
 bool allocator_may_serve(const struct vmi_record *r);

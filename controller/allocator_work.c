@@ -19,7 +19,8 @@
 #define TO(state) (1u << (state))
 
 static const uint8_t work_moves[] = {
-	[WORK_WANTING] = TO(WORK_WANTING) | TO(WORK_ASSIGNING) | TO(WORK_BLOCKED),
+	[WORK_WANTING] = TO(WORK_WANTING) | TO(WORK_STARVING) | TO(WORK_ASSIGNING) | TO(WORK_BLOCKED),
+	[WORK_STARVING] = TO(WORK_STARVING) | TO(WORK_WANTING),
 	[WORK_ASSIGNING] = TO(WORK_WANTING) | TO(WORK_DOUBTING) | TO(WORK_BLOCKED),
 	[WORK_DOUBTING] = TO(WORK_DOUBTING) | TO(WORK_READING),
 	[WORK_READING] = TO(WORK_WANTING) | TO(WORK_DOUBTING) | TO(WORK_BLOCKED),
@@ -42,13 +43,19 @@ static enum urgency urgency_of(const struct vmi_record *r)
  * BLOCKED's timer. */
 static void work_move(struct allocator *a, struct assignment *w, enum work_state to)
 {
-	assert((work_moves[w->state] & TO(to)) != 0);
+	enum work_state from = (enum work_state)w->state;
+
+	assert((work_moves[from] & TO(to)) != 0);
 	list_remove(&w->queued);
 	heap_remove(&a->blocked, &w->timer);
 	w->state = (uint8_t)to;
 	w->urgency = (uint8_t)urgency_of(w->record);
-	if (to == WORK_WANTING)
+	if (to == WORK_WANTING && from == WORK_STARVING)
+		list_push_front(&a->wanting[w->urgency], &w->queued); /* its turn had come already */
+	else if (to == WORK_WANTING)
 		list_push_back(&a->wanting[w->urgency], &w->queued);
+	else if (to == WORK_STARVING)
+		list_push_back(&a->starving[w->urgency], &w->queued);
 	else if (to == WORK_DOUBTING)
 		list_push_back(&a->doubting[w->urgency], &w->queued);
 }
@@ -79,8 +86,8 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	if (w != NULL) {
 		/* Only a change of urgency moves it: an object that is updated often keeps its place in the
 		 * queue. */
-		if ((w->state == WORK_WANTING || w->state == WORK_DOUBTING) && w->urgency != urgency_of(r))
-			work_move(a, w, w->state);
+		if (!list_empty(&w->queued) && w->urgency != urgency_of(r))
+			work_move(a, w, (enum work_state)w->state);
 		return;
 	}
 	w = calloc(1, sizeof(*w));
@@ -123,19 +130,6 @@ void allocator_set_gate(struct allocator *a, bool open)
 	a->gate_open = open;
 }
 
-void allocator_set_term(struct allocator *a, uint32_t term)
-{
-	a->has_term = true;
-	a->term_stripe = cid_stripe_of(term);
-	a->stripe = a->term_stripe;
-	cid_pool_set_stripe(a->pool, a->stripe);
-}
-
-void allocator_clear_term(struct allocator *a)
-{
-	a->has_term = false;
-}
-
 void allocator_stop(struct allocator *a)
 {
 	a->stopped = true;
@@ -144,7 +138,8 @@ void allocator_stop(struct allocator *a)
 static bool has_queued_work(const struct allocator *a)
 {
 	for (int i = 0; i < URGENCY_COUNT; i++)
-		if (!list_empty(&a->wanting[i]) || !list_empty(&a->doubting[i]))
+		if (!list_empty(&a->wanting[i]) || !list_empty(&a->starving[i]) ||
+		    !list_empty(&a->doubting[i]))
 			return true;
 	return false;
 }
@@ -195,45 +190,6 @@ static struct slot *take_slot(struct allocator *a, struct assignment *w, enum wi
 	return NULL;
 }
 
-/* A CID that we asked for before, for this VMI, and that nobody else holds: its outcome is not known, or
- * somebody removed it from the status. Giving the same one again makes a late first write harmless. I1: only
- * what we asked for. A value that somebody else showed here once may be of another leader's stripe, who draws
- * it for another VMI while it does not know of this one. */
-static bool held_before(const struct allocator *a, const struct vmi_record *r, uint32_t *cid)
-{
-	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
-		const struct vmi_hold *first = vmi_store_owner(&a->store, h->cid, NULL);
-
-		if (h->visible || !h->asked || !cid_range_contains(a->options.range, h->cid))
-			continue;
-		if (first == h && vmi_store_owner(&a->store, h->cid, h) == NULL) {
-			*cid = h->cid;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The CID to ask for. I6: only what the pool counts as free within the range. A stripe that is used up is
- * left for another one with a free CID: that value is as unique in our own view, only no longer by the term
- * alone. Another one at random, not the next: that is the very stripe that the next process draws from. Back
- * in its own as soon as that has a free one. */
-static int choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid)
-{
-	if (held_before(a, r, cid))
-		return 0;
-	if (a->stripe != a->term_stripe && cid_pool_stripe_free(a->pool, a->term_stripe) > 0) {
-		a->stripe = a->term_stripe;
-		cid_pool_set_stripe(a->pool, a->stripe);
-	}
-	if (cid_pool_draw(a->pool, a->options.rng, cid) == 0)
-		return 0;
-	if (cid_pool_next_stripe(a->pool, (uint32_t)rng_below(a->options.rng, CID_STRIPES), &a->stripe) != 0)
-		return -ENOSPC;
-	cid_pool_set_stripe(a->pool, a->stripe);
-	return cid_pool_draw(a->pool, a->options.rng, cid);
-}
-
 static void format_version(unsigned __int128 version, char out[static 48])
 {
 	char digits[40];
@@ -271,14 +227,19 @@ static void fill_wish(struct wish *w, const struct slot *slot, const struct vmi_
 		format_version(r->version, w->resource_version);
 }
 
-/* Asks for a CID for @w; false: there is none, or no memory to remember it. */
+/* Asks for a CID for @w; false: there is none, not in this term, or no memory to remember it. */
 static bool start_patch(struct allocator *a, struct assignment *w, struct wish *wish, uint64_t now_ms)
 {
 	struct vmi_record *r = w->record;
 	struct vmi_hold *h;
 	uint32_t cid;
+	int rc = allocator_choose_cid(a, r, &cid);
 
-	if (choose_cid(a, r, &cid) != 0) {
+	if (rc == -EAGAIN) {
+		work_move(a, w, WORK_STARVING);
+		return false;
+	}
+	if (rc != 0) {
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_EXHAUSTED});
 		work_block(a, w, WORK_WANTING, now_ms);
 		return false;
@@ -311,12 +272,12 @@ static bool next_read(struct allocator *a, enum urgency urgency, struct wish *wi
 	return true;
 }
 
-/* I7: only while the gate is open; and the right to write is the term. */
+/* I7: only while the gate is open. */
 static bool next_patch(struct allocator *a, enum urgency urgency, struct wish *wish, uint64_t now_ms)
 {
 	struct list *first;
 
-	if (!a->gate_open || !a->has_term)
+	if (!a->gate_open)
 		return false;
 	while ((first = list_first(&a->wanting[urgency])) != NULL)
 		if (start_patch(a, container_of(first, struct assignment, queued), wish, now_ms))
@@ -324,13 +285,27 @@ static bool next_patch(struct allocator *a, enum urgency urgency, struct wish *w
 	return false;
 }
 
+/* Those that wait for a free CID of the own stripe try again, in the order in which they came, where there is
+ * one now: the term was raised, or one has rested. */
+static void feed_starving(struct allocator *a)
+{
+	for (int i = 0; i < URGENCY_COUNT; i++) {
+		if (!list_empty(&a->starving[i]) && !allocator_may_draw(a))
+			return;
+		while (!list_empty(&a->starving[i]))
+			work_move(a, container_of(a->starving[i].prev, struct assignment, queued),
+				  WORK_WANTING);
+	}
+}
+
 bool allocator_next(struct allocator *a, struct wish *wish, uint64_t now_ms)
 {
-	/* I3: without a complete list nothing is known; a pause that the server asked for holds for
-	 * everything. */
-	if (a->stopped || !a->informed || a->in_flight >= a->options.max_in_flight ||
-	    now_ms < a->paused_until_ms)
+	/* I1: a term and the right to write, for reads too, which only serve writes. I3: without a complete
+	 * list nothing is known. A pause that the server asked for holds for everything. */
+	if (a->stopped || !a->has_term || now_ms >= a->right_until_ms || !a->informed ||
+	    a->in_flight >= a->options.max_in_flight || now_ms < a->paused_until_ms)
 		return false;
+	feed_starving(a);
 	for (int i = 0; i < URGENCY_COUNT; i++)
 		if (next_read(a, (enum urgency)i, wish) || next_patch(a, (enum urgency)i, wish, now_ms))
 			return true;

@@ -173,6 +173,14 @@ static void arm_timer(struct assigner *s, uint64_t now_ms)
 			     0); /* T4: never 0 */
 }
 
+/* LE-10: the right to write is checked before each request, by the time of that very moment: serving many may
+ * take long, and the machine may be suspended in between. */
+static bool next_wish(struct assigner *s, struct wish *wish, uint64_t *now_ms)
+{
+	*now_ms = clock_boot_ms();
+	return allocator_next(s->options.allocator, wish, *now_ms);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct assigner *s = prepare->data;
@@ -184,7 +192,7 @@ static void on_prepare(uv_prepare_t *prepare)
 		return;
 	if (allocator_deadline(s->options.allocator) <= now_ms)
 		allocator_tick(s->options.allocator, now_ms);
-	while (version != NULL && allocator_next(s->options.allocator, &wish, now_ms))
+	while (version != NULL && next_wish(s, &wish, &now_ms))
 		serve(s, &wish, version, now_ms);
 	arm_timer(s, now_ms);
 }

@@ -241,6 +241,7 @@ static void on_raised(void *data, uint32_t value)
 
 	c->has_term = true;
 	allocator_set_term(c->allocator, value);
+	allocator_set_right(c->allocator, UINT64_MAX);
 }
 
 static void maybe_close_parts(struct controller *c);

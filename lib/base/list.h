@@ -32,6 +32,11 @@ static inline void list_push_back(struct list *head, struct list *item)
 	head->prev = item;
 }
 
+static inline void list_push_front(struct list *head, struct list *item)
+{
+	list_push_back(head->next, item);
+}
+
 /** Takes @item out; it is an empty list of its own afterwards, so a second removal does no harm. */
 static inline void list_remove(struct list *item)
 {

@@ -11,6 +11,9 @@
 #define MAX_WISHES_A_SECOND 32
 #define MAX_WISHES_A_MINUTE 96
 
+/* Most terms that a raising for room skips. */
+#define MAX_STEP 64
+
 /* Processes are compared with their ledgers in turn, one every so many steps. */
 #define STEPS_A_CHECK 64
 
@@ -142,8 +145,6 @@ static void check_permission(struct process *p)
 		sim_fail(s, "I3", "a write before the first list is complete");
 	if (!p->gate_open)
 		sim_fail(s, "I7", "a write while the gate is closed");
-	if (!p->has_term)
-		sim_fail(s, "I1", "a write without a term");
 }
 
 static void check_need(struct process *p, const struct entry *e)
@@ -158,30 +159,43 @@ static void check_need(struct process *p, const struct entry *e)
 		sim_fail(s, "I8", "a write to v%u, which needs none", e->slot);
 }
 
-/* Whether no CID of @stripe is left, as far as @p can know. */
-static bool is_used_up(const struct process *p, uint32_t stripe)
+/* CIDs of @stripe, and how many of them cannot be given, as far as @p can know. */
+static uint32_t count_used(const struct process *p, uint32_t stripe, uint32_t *size)
 {
 	const struct cid_range *range = &p->sim->range;
 	uint64_t cid = (uint64_t)(range->min - cid_stripe_of(range->min)) + stripe;
+	uint32_t used = 0;
 
-	for (; cid <= range->max; cid += CID_STRIPES)
-		if (cid >= range->min && cid_range_contains(range, (uint32_t)cid) &&
-		    !ledger_is_touched(&p->ledger, (uint32_t)cid, p->sim->queue.now_ms))
-			return false;
-	return true;
+	for (*size = 0; cid <= range->max; cid += CID_STRIPES) {
+		if (cid < range->min)
+			continue;
+		++*size;
+		used += !cid_range_contains(range, (uint32_t)cid) ||
+			ledger_is_touched(&p->ledger, (uint32_t)cid, p->sim->queue.now_ms);
+	}
+	return used;
 }
 
-/* DESIGN "Term stripes": a fresh CID is of the own stripe, unless that was found to be full. */
+/* DESIGN "Term stripes": a fresh CID is of the own stripe. Only if that is used up, and no step of the term
+ * leads to one that is under half used, it may be of another one. */
 static bool overflows(struct process *p, uint32_t cid)
 {
+	uint32_t size;
+
 	if (cid_stripe_of(cid) == cid_stripe_of(p->term))
 		return false;
+	p->sim->tally.overflows++;
 	/* What there was no memory to let rest stays taken for good, and may have used it up. */
-	if (!p->overflowed && !p->was_short && !is_used_up(p, cid_stripe_of(p->term)))
+	if (p->was_short)
+		return true;
+	if (count_used(p, cid_stripe_of(p->term), &size) < size)
 		sim_fail(p->sim, "I1", "%u is not of the stripe of term %u, which has free ones", cid,
 			 p->term);
-	p->overflowed = true;
-	p->sim->tally.overflows++;
+	for (uint32_t step = 1; step <= MAX_STEP; step++)
+		if (count_used(p, cid_stripe_of(p->term + step), &size) * 2 < size)
+			sim_fail(p->sim, "I1",
+				 "%u is not of the stripe of term %u, which could be raised by %u", cid,
+				 p->term, step);
 	return true;
 }
 
@@ -212,6 +226,10 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 		sim_fail(s, "I9", "%u requests in flight, the window is %u", p->in_flight, s->profile.window);
 	if (p->stopped)
 		sim_fail(s, "I9", "a wish after stop");
+	if (!p->has_term)
+		sim_fail(s, "I1", "a wish without a term");
+	if (s->queue.now_ms >= p->right_until_ms)
+		sim_fail(s, "I1", "a wish after the right to write has ended");
 	if (e == NULL) {
 		sim_fail(s, "I5", "a wish for %s/%s, which is not there", w->name, w->uid);
 		return 0;

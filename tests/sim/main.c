@@ -105,10 +105,11 @@ static void print_tally(const struct sim_tally *t, uint64_t first, double second
 	       (unsigned long long)first, (unsigned long long)(first + t->runs - 1),
 	       (unsigned long long)t->events, (double)t->events / seconds / 1e6,
 	       (unsigned long long)t->changes);
-	printf("%llu requests of ours, %llu assignments, %llu drawn outside the own stripe, %llu duplicates "
-	       "outside the promise\n",
+	printf("%llu requests of ours, %llu assignments, term raised for room %llu times, %llu drawn outside "
+	       "the own stripe, %llu duplicates outside the promise\n",
 	       (unsigned long long)t->requests, (unsigned long long)t->assignments,
-	       (unsigned long long)t->overflows, (unsigned long long)t->unpromised);
+	       (unsigned long long)t->steps, (unsigned long long)t->overflows,
+	       (unsigned long long)t->unpromised);
 	printf("faults:");
 	for (int i = 0; i < FAULT_COUNT; i++)
 		printf("%s %s %llu", i == 0 ? "" : ",", fault_names[i], (unsigned long long)t->faults[i]);

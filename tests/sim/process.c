@@ -11,6 +11,8 @@
 #define MAX_PAUSE_MS   120000
 #define MAX_BOOT_MS    5000
 #define TERM_BITS_MASK 0x7fffffffu /* after 2147483647 comes 0 */
+/* Renewals that have to fail in a row before the right to write ends. */
+#define RENEWALS_A_RIGHT 5
 
 /* ---- turns ---- */
 
@@ -49,6 +51,18 @@ static bool next_wish(struct process *p, struct wish *w)
 	return found;
 }
 
+/* Who needs room does not wait for the next renewal. */
+static void hurry(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	if (p->hurries || !process_may_write(p) || !allocator_is_pressed(p->core) ||
+	    allocator_raise_step(p->core, s->term) == 0)
+		return;
+	p->hurries = true;
+	queue_at(&s->queue, &p->renewal, s->queue.now_ms + sim_below(s, 2 * s->profile.delay_ms + 1));
+}
+
 void process_turn(struct process *p)
 {
 	struct sim *s = p->sim;
@@ -61,6 +75,7 @@ void process_turn(struct process *p)
 		allocator_tick(p->core, now_ms);
 	while (!s->failed && next_wish(p, &wish))
 		send(p, &wish);
+	hurry(p);
 	if (p->relist)
 		view_relist(p, now_ms);
 	p->relist = false;
@@ -184,20 +199,106 @@ void process_answered(struct process *p, const struct request *r)
 		process_turn(p);
 }
 
-/* ---- permissions ---- */
+/* ---- the Lease ---- */
+
+bool process_may_write(const struct process *p)
+{
+	return p->has_term && p->sim->queue.now_ms < p->right_until_ms;
+}
+
+/* When nothing goes wrong any more, renewals are not worth an event each. */
+static void grant(struct process *p)
+{
+	struct sim *s = p->sim;
+	uint64_t now_ms = s->queue.now_ms;
+
+	p->hurries = false;
+	p->right_until_ms = s->at_rest ? UINT64_MAX : now_ms + s->profile.right_ms;
+	if (s->at_rest)
+		queue_cancel(&s->queue, &p->renewal);
+	else
+		queue_at(&s->queue, &p->renewal, now_ms + s->profile.right_ms / RENEWALS_A_RIGHT);
+	allocator_set_right(p->core, p->right_until_ms);
+}
 
 /* Each raising is one compare-and-swap on the Lease: no two processes share a term. */
-static void raise_term(struct process *p)
+static void raise_term(struct process *p, uint32_t step)
 {
 	struct sim *s = p->sim;
 
-	s->term = (s->term + 1) & TERM_BITS_MASK;
+	s->term = (s->term + step) & TERM_BITS_MASK;
+	s->holder = p->id;
 	p->term = s->term;
 	p->has_term = true;
-	p->overflowed = false;
 	TRACE(s, p->name, "has term %u", p->term);
 	allocator_set_term(p->core, p->term);
+	grant(p);
 }
+
+/* What the product's process does not survive. Here it may also go on, without a term or without a right,
+ * until it has raised the term anew. */
+static void lose_lease(struct process *p)
+{
+	struct sim *s = p->sim;
+
+	TRACE(s, p->name, "has lost the Lease");
+	queue_cancel(&s->queue, &p->renewal);
+	switch (sim_below(s, 3)) {
+	case 0:
+		process_kill(p);
+		return;
+	case 1:
+		p->has_term = false;
+		allocator_clear_term(p->core);
+		break;
+	default:
+		p->right_until_ms = 0;
+		allocator_set_right(p->core, 0);
+		break;
+	}
+	queue_at(&s->queue, &p->campaign, s->queue.now_ms + sim_below(s, 20000));
+}
+
+/* Fails where somebody else has the Lease. A raising whose answer is lost may still have been applied: the
+ * next try is based on what the Lease shows then. */
+static bool renew(struct process *p)
+{
+	struct sim *s = p->sim;
+	uint32_t step = allocator_is_pressed(p->core) ? allocator_raise_step(p->core, s->term) : 0;
+
+	if (s->holder != p->id && !s->at_rest)
+		return false;
+	if (sim_strikes(s, FAULT_NOT_RENEWED)) {
+		if (sim_below(s, 2) == 0)
+			s->term = (s->term + step) & TERM_BITS_MASK;
+		return false;
+	}
+	s->tally.steps += step > 0;
+	if (step > 0)
+		raise_term(p, step);
+	else
+		grant(p);
+	return true;
+}
+
+static void on_renewal(struct sim *s, struct event *e)
+{
+	struct process *p = container_of(e, struct process, renewal);
+
+	if (process_is_paused(p)) {
+		queue_at(&s->queue, e, p->paused_until_ms);
+		return;
+	}
+	p->hurries = false;
+	if (!process_may_write(p))
+		lose_lease(p);
+	else if (!renew(p))
+		queue_at(&s->queue, e, s->queue.now_ms + s->profile.right_ms / RENEWALS_A_RIGHT);
+	if (p->id != 0)
+		process_turn(p);
+}
+
+/* ---- permissions ---- */
 
 static void set_gate(struct process *p, bool open)
 {
@@ -215,7 +316,7 @@ static void on_campaign(struct sim *s, struct event *e)
 			 process_is_paused(p) ? p->paused_until_ms : s->queue.now_ms + s->profile.delay_ms);
 		return;
 	}
-	raise_term(p);
+	raise_term(p, 1);
 	set_gate(p, true);
 	process_turn(p);
 }
@@ -237,6 +338,7 @@ void process_init(struct process *p, struct sim *s)
 	p->core = NULL;
 	view_init(&p->view);
 	p->campaign = (struct event){.run = on_campaign};
+	p->renewal = (struct event){.run = on_renewal};
 	p->timer = (struct event){.run = on_timer};
 	p->boot = (struct event){.run = on_boot};
 }
@@ -267,7 +369,8 @@ void process_start(struct process *p)
 		abort();
 	ledger_reset(&p->ledger, &s->range, s->profile.quarantine_ms, s->profile.slots);
 	p->paused_until_ms = 0;
-	p->gate_open = p->has_term = p->stopped = p->overflowed = false;
+	p->right_until_ms = 0;
+	p->gate_open = p->has_term = p->hurries = p->stopped = false;
 	p->relist = p->lossy = p->lossy_list = p->was_short = false;
 	p->in_flight = 0;
 	p->last_wish_ms = 0;
@@ -288,6 +391,7 @@ void process_kill(struct process *p)
 	p->core = NULL;
 	view_stop(p);
 	queue_cancel(&s->queue, &p->campaign);
+	queue_cancel(&s->queue, &p->renewal);
 	queue_cancel(&s->queue, &p->timer);
 	queue_at(&s->queue, &p->boot, s->queue.now_ms + sim_below(s, MAX_BOOT_MS));
 }
@@ -303,14 +407,6 @@ static void stop(struct process *p)
 		process_kill(p);
 }
 
-static void lose_term(struct process *p)
-{
-	TRACE(p->sim, p->name, "has no term any more");
-	p->has_term = false;
-	allocator_clear_term(p->core);
-	queue_at(&p->sim->queue, &p->campaign, p->sim->queue.now_ms + sim_below(p->sim, 20000));
-}
-
 static void trouble(struct process *p)
 {
 	struct sim *s = p->sim;
@@ -320,9 +416,9 @@ static void trouble(struct process *p)
 	else if (sim_strikes(s, FAULT_STOPPED))
 		stop(p);
 	else if (p->has_term && sim_strikes(s, FAULT_TERM_LOST))
-		lose_term(p);
+		lose_lease(p);
 	else if (p->has_term && sim_strikes(s, FAULT_TERM_RAISED))
-		raise_term(p);
+		raise_term(p, 1);
 	else if (sim_strikes(s, FAULT_GATE_MOVED))
 		set_gate(p, !p->gate_open);
 	else
@@ -354,6 +450,8 @@ void process_repair(struct process *p)
 	/* What nobody could tell from a missed deletion is cleared up by a list that shows all of it. */
 	if (p->sim->profile.chance[FAULT_FLAWED] > 0)
 		view_relist(p, p->sim->queue.now_ms);
-	if (!p->has_term || !p->gate_open)
+	if (!process_may_write(p) || !p->gate_open)
 		queue_at(&p->sim->queue, &p->campaign, p->sim->queue.now_ms);
+	else
+		queue_at(&p->sim->queue, &p->renewal, p->sim->queue.now_ms);
 }

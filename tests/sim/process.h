@@ -33,7 +33,9 @@ struct process {
 	bool has_term;
 	bool stopped;
 	uint32_t term;
-	bool overflowed; /* it was right to leave the stripe of its term */
+	uint64_t right_until_ms;
+	struct event renewal; /* of the Lease */
+	bool hurries;         /* and it comes early, because room is short */
 	/* its memory */
 	bool was_short;        /* an allocation has failed, ever */
 	bool relist;           /* something could not be remembered, a list is to show it again */
@@ -60,6 +62,9 @@ void process_start(struct process *p);
 void process_kill(struct process *p);
 
 bool process_is_paused(const struct process *p);
+
+/** It has a term and the right to write. */
+bool process_may_write(const struct process *p);
 
 /** An object as a list (@listed) or the watch shows it; its deletion. */
 void process_see(struct process *p, const struct object *o, bool listed);

@@ -27,6 +27,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_PAUSED] = "pause",
 	[FAULT_OVERLAPPED] = "overlap",
 	[FAULT_STOPPED] = "stop",
+	[FAULT_NOT_RENEWED] = "not renewed",
 	[FAULT_TERM_LOST] = "term lost",
 	[FAULT_TERM_RAISED] = "term raised",
 	[FAULT_GATE_MOVED] = "gate moved",
@@ -52,7 +53,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_TERM_LOST] = 10,     [FAULT_TERM_RAISED] = 10,  [FAULT_GATE_MOVED] = 20,
 	[FAULT_PRESEEDED] = 300,    [FAULT_FOREIGN] = 60,      [FAULT_OVERWRITTEN] = 300,
 	[FAULT_CONTESTED] = 150,    [FAULT_WIPED] = 20,        [FAULT_FLAWED] = 40,
-	[FAULT_COMPACTED] = 20,     [FAULT_NO_MEMORY] = 40,
+	[FAULT_COMPACTED] = 20,     [FAULT_NO_MEMORY] = 40,    [FAULT_NOT_RENEWED] = 600,
 };
 
 static uint32_t below(struct rng *rng, uint32_t n)
@@ -110,6 +111,8 @@ static void draw_cluster(struct profile *p, struct rng *rng)
 	p->quarantine_ms = ONE_OF(rng, 0, 1000, 10000, 60000);
 	p->delay_ms = ONE_OF(rng, 1, 5, 20, 100, 500);
 	p->timeout_ms = ONE_OF(rng, 1000, 5000, 30000);
+	p->right_ms = p->pace_ms * ONE_OF(rng, 4, 20, 100);
+	p->right_ms = p->right_ms < 50 ? 50 : p->right_ms > 15000 ? 15000 : p->right_ms;
 	p->first_term = ONE_OF(rng, 0, 3, 32765, 1u << 20, 2147483640, below(rng, 1u << 30));
 	p->first_version = 1 + (rng_u64(rng) >> ONE_OF(rng, 4, 30, 50, 60));
 }
@@ -171,7 +174,7 @@ void profile_draw(struct profile *p, struct rng *rng)
 	memset(p, 0, sizeof(*p));
 	p->wide = below(rng, 6) != 0;
 	p->calm = below(rng, 8) == 0;
-	p->same_seed = below(rng, 4) == 0;
+	p->same_seed = below(rng, 2) == 0;
 	p->eager = below(rng, 2) == 0;
 	p->processes = p->wide ? between(rng, 1, 3) : 1;
 	draw_range(p, rng);

@@ -42,6 +42,7 @@ enum fault {
 	FAULT_PAUSED,
 	FAULT_OVERLAPPED, /* another process starts beside it */
 	FAULT_STOPPED,
+	FAULT_NOT_RENEWED, /* its renewal of the Lease fails */
 	FAULT_TERM_LOST,
 	FAULT_TERM_RAISED,
 	FAULT_GATE_MOVED,
@@ -80,6 +81,7 @@ struct profile {
 	uint32_t quarantine_ms;
 	uint32_t delay_ms;   /* of a message, at most, in good times */
 	uint32_t timeout_ms; /* after which a client gives up */
+	uint32_t right_ms;   /* how long a renewal of the Lease gives the right to write */
 	uint32_t first_term;
 	uint64_t first_version;
 	uint16_t chance[FAULT_COUNT]; /* of 1,000, per occasion: request, delivery, action */

@@ -101,6 +101,7 @@ static void start(struct sim *s, uint64_t seed, enum trace_mode mode)
 	if (cid_range_init(&s->range, p->min, p->max, p->excluded, p->excluded_count, NULL) != 0)
 		abort();
 	s->term = p->first_term;
+	s->holder = 0;
 	trace_reset(&s->trace, mode);
 	queue_reset(&s->queue, sim_between(s, 1, 1000000));
 	server_reset(&s->server, p->slots, p->first_version);

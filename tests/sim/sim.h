@@ -29,8 +29,9 @@ struct sim_tally {
 	uint64_t changes;     /* writes to objects, ours included */
 	uint64_t requests;    /* of ours */
 	uint64_t assignments; /* verified ones (I4) */
-	uint64_t overflows;   /* CIDs drawn outside the own stripe, because that was full */
-	uint64_t unpromised;  /* duplicates outside the promise, which need an overflow (README) */
+	uint64_t steps;       /* raisings of the term for room */
+	uint64_t overflows;  /* CIDs drawn outside the own stripe, because that was full and no step helped */
+	uint64_t unpromised; /* duplicates outside the promise, which need an overflow (README) */
 	uint64_t faults[FAULT_COUNT];
 };
 
@@ -49,6 +50,7 @@ struct sim {
 	struct sim_tally tally; /* over all runs */
 	uint32_t process_ids;   /* given so far */
 	uint32_t term;          /* the Lease's leaseTransitions */
+	uint32_t holder;        /* the process that raised it last */
 	uint64_t steps;
 	bool at_rest;     /* nothing goes wrong any more */
 	uint64_t rest_ms; /* since when */

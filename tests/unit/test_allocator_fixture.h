@@ -33,7 +33,7 @@ HELPER void remember(void *data, const struct notice *n)
 	last = *n;
 }
 
-HELPER void given_allocator(uint32_t window)
+HELPER void given_allocator_of(uint32_t min, uint32_t max, const struct cid_span *excluded, uint32_t window)
 {
 	const struct allocator_options options = {
 		.range = &range,
@@ -46,17 +46,28 @@ HELPER void given_allocator(uint32_t window)
 	memset(told, 0, sizeof(told));
 	version = 100;
 	rng_init_seeded(&rng, 7);
-	ck_assert_int_eq(cid_range_init(&range, 3, 2147483647, NULL, 0, NULL), 0);
+	ck_assert_int_eq(cid_range_init(&range, min, max, excluded, excluded != NULL, NULL), 0);
 	ck_assert_int_eq(allocator_create(&a, &options), 0);
+}
+
+HELPER void given_allocator(uint32_t window)
+{
+	given_allocator_of(3, 2147483647, NULL, window);
+}
+
+HELPER void lead(uint32_t term)
+{
+	allocator_list_started(a);
+	allocator_list_done(a, "100", 0);
+	allocator_set_gate(a, true);
+	allocator_set_term(a, term);
+	allocator_set_right(a, UINT64_MAX);
 }
 
 HELPER void given_leader(void)
 {
 	given_allocator(4);
-	allocator_list_started(a);
-	allocator_list_done(a, "100", 0);
-	allocator_set_gate(a, true);
-	allocator_set_term(a, 5);
+	lead(5);
 }
 
 HELPER void done(void)

@@ -110,6 +110,7 @@ static void open_core(void)
 	allocator_list_done(allocator, "10", clock_boot_ms());
 	allocator_set_gate(allocator, true);
 	allocator_set_term(allocator, 5);
+	allocator_set_right(allocator, UINT64_MAX);
 }
 
 static void given_assigner(void)
@@ -147,12 +148,17 @@ static void given_assigner(void)
 			 0);
 }
 
+static void see_vmi_with(const char *uid)
+{
+	struct vmi v = {.namespace = "ns", .name = "vm", .resource_version = "20", .wants_vsock = true};
+
+	(void)snprintf(v.uid, sizeof(v.uid), "%s", uid);
+	allocator_vmi_seen(allocator, &v, false, clock_boot_ms());
+}
+
 static void see_vmi(void)
 {
-	struct vmi v = {
-		.namespace = "ns", .name = "vm", .uid = "u", .resource_version = "20", .wants_vsock = true};
-
-	allocator_vmi_seen(allocator, &v, false, clock_boot_ms());
+	see_vmi_with("u");
 }
 
 static void on_closed(void *data)
@@ -297,6 +303,35 @@ START_TEST(a_server_that_cannot_be_reached_is_tried_again)
 }
 END_TEST
 
+/* A draw that takes until the right to write has ended. */
+static uint64_t draw_until_the_right_ends(struct rng *r)
+{
+	uint64_t end_ms = clock_boot_ms() + 1;
+
+	(void)r;
+	allocator_set_right(allocator, end_ms);
+	while (clock_boot_ms() < end_ms)
+		;
+	return 1;
+}
+
+START_TEST(the_right_to_write_is_checked_by_a_fresh_clock_before_each_request)
+{
+	given_assigner();
+	rng.next = draw_until_the_right_ends;
+	see_vmi();
+	see_vmi_with("another");
+	loop_run_turns(&loop, 1);
+	ck_assert_uint_eq(assigner_in_flight(assigner), 1);
+	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	ck_assert_uint_eq(patches, 1);
+	rng_init_seeded(&rng, 1);
+	allocator_set_right(allocator, UINT64_MAX);
+	LOOP_UNTIL(&loop, patches == 2);
+	done();
+}
+END_TEST
+
 START_TEST(it_closes_with_writes_in_flight)
 {
 	given_assigner();
@@ -323,6 +358,7 @@ int main(void)
 		a_200_with_the_old_status_is_a_reverted_write,
 		a_lost_answer_is_an_unknown_outcome,
 		a_server_that_cannot_be_reached_is_tried_again,
+		the_right_to_write_is_checked_by_a_fresh_clock_before_each_request,
 		it_closes_with_writes_in_flight,
 	};
 
