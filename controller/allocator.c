@@ -250,33 +250,43 @@ static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_ho
 	recount(a, r, allocator_counts_of(a, r));
 }
 
-/* Judges all VMIs that show @cid, telling those that share it. */
-static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
+/* Tells those that show @cid and have not been told yet that they share it. @keeper: who keeps it. */
+static void tell_sharing(struct allocator *a, uint32_t cid, const struct vmi_record *keeper)
 {
-	const struct vmi_record *keeper = keeper_of(a, cid);
 	const struct vmi_record *second = NULL;
 
-	if (keeper == NULL)
-		return;
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
 		if (h->visible && h->owner != keeper)
 			second = h->owner;
 	}
+	if (second == NULL)
+		return;
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
 		const struct vmi_record *other = h->owner == keeper ? second : keeper;
 
-		if (!h->visible)
-			continue;
-		if (other != NULL && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
+		if (h->visible && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
 			allocator_notify(a, h->owner,
 					 (struct notice){.kind = NOTICE_DUPLICATE,
 							 .cid = cid,
 							 .other_namespace = vmi_record_namespace(other),
 							 .other_name = vmi_record_name(other)});
-		judge(a, h->owner, h, keeper, now_ms);
 	}
+}
+
+/* Judges all VMIs that show @cid, telling those that share it. */
+static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
+{
+	const struct vmi_record *keeper = keeper_of(a, cid);
+
+	if (keeper == NULL)
+		return;
+	tell_sharing(a, cid, keeper);
+	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
+	     h = vmi_store_owner(&a->store, cid, h))
+		if (h->visible)
+			judge(a, h->owner, h, keeper, now_ms);
 }
 
 static void review(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
@@ -330,7 +340,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 			(struct notice){.kind = NOTICE_ASSIGNED,
 					.cid = cid,
 					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
-	else if (known)
+	else if (known && a->has_term) /* else it was the one who leads, most likely */
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
 	h->awaited = false;
@@ -547,4 +557,34 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 	if (!a->list_blind && sweep.version != 0)
 		table_visit(&a->store.by_uid, sweep_record, &sweep);
 	a->informed = !a->list_lossy;
+}
+
+/* ---- telling again ---- */
+
+static void tell_own_findings(void *data, struct table_node *node)
+{
+	struct allocator *a = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	r->told &= (uint16_t) ~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE);
+	if ((r->counted & 1u << COUNT_INVALID) != 0 && visible != NULL)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});
+	if ((r->counted & 1u << COUNT_MISSED) != 0)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
+}
+
+static void tell_shared_cid(void *data, struct table_node *node)
+{
+	struct allocator *a = data;
+	const struct vmi_hold *visible = vmi_store_visible(container_of(node, struct vmi_record, by_uid));
+
+	if (visible != NULL)
+		tell_sharing(a, visible->cid, keeper_of(a, visible->cid));
+}
+
+void allocator_tell_again(struct allocator *a)
+{
+	table_visit(&a->store.by_uid, tell_own_findings, a);
+	table_visit(&a->store.by_uid, tell_shared_cid, a);
 }

@@ -34,13 +34,13 @@ enum notice_kind {
 	NOTICE_OVERTAKEN, /* a precondition failed: the object moved on; read again at once */
 	NOTICE_UNKNOWN, /* the outcome of a write is not known: the CID stays with the VMI, the truth is read
 			   back */
-	NOTICE_THROTTLED,  /* the server asked us to wait, or cannot be reached */
-	NOTICE_VANISHED,   /* 404: the object is gone, its deletion has not been seen yet */
-	NOTICE_EXHAUSTED,  /* no free CID in the whole range */
-	NOTICE_FOREIGN,    /* somebody else set, changed (old_cid) or removed (cid 0) the CID */
-	NOTICE_DUPLICATE,  /* cid is shown by this VMI and by another one (other_*) */
-	NOTICE_INVALID,    /* cid is reserved, excluded or outside the range */
-	NOTICE_MISSED,     /* started without a CID: it has no vsock device until it is restarted */
+	NOTICE_THROTTLED, /* the server asked us to wait, or cannot be reached */
+	NOTICE_VANISHED,  /* 404: the object is gone, its deletion has not been seen yet */
+	NOTICE_EXHAUSTED, /* no free CID in the whole range */
+	NOTICE_FOREIGN,   /* while we lead, somebody else set, changed (old_cid) or removed (cid 0) the CID */
+	NOTICE_DUPLICATE, /* cid is shown by this VMI and by another one (other_*) */
+	NOTICE_INVALID,   /* cid is reserved, excluded or outside the range */
+	NOTICE_MISSED,    /* started without a CID: it has no vsock device until it is restarted */
 	NOTICE_UNREADABLE, /* the object is not as the API promises: text names the field */
 	NOTICE_OUT_OF_MEMORY,
 	NOTICE_COUNT,
@@ -100,6 +100,10 @@ void allocator_clear_term(struct allocator *a);
 /** The right to write ends at @until_ms, UINT64_MAX: never; 0, as at the start: there is none. Nothing is
  * wished without it, nor without a term: who may not write need not read back either. */
 void allocator_set_right(struct allocator *a, uint64_t until_ms);
+
+/** Gives the notices INVALID, MISSED and DUPLICATE about all that is so now once more, as first of their
+ * kind: for who begins to lead, after a standby's notices led to no events. Walks over all VMIs. */
+void allocator_tell_again(struct allocator *a);
 
 /** Stops new requests for good; those in flight can still be answered. */
 void allocator_stop(struct allocator *a);
