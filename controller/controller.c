@@ -1,227 +1,16 @@
-#include "controller/controller.h"
+#include "controller/controller_impl.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/version.h"
-#include "controller/allocator.h"
-#include "controller/announcer.h"
-#include "controller/assigner.h"
-#include "controller/endpoints.h"
-#include "controller/exporter.h"
-#include "controller/gate.h"
-#include "controller/kubevirt.h"
-#include "controller/term.h"
-#include "http/server.h"
-#include "kube/events.h"
-#include "kube/reflector.h"
-
-#define COMPONENT "vsock-cid-controller"
 
 static const char *const versions[] = {"v1", "v1alpha3", NULL};
-
-struct controller {
-	struct controller_options o;
-	struct rng rng;
-	/* in: what is seen */
-	struct reflector *vmis;
-	struct vmi vmi; /* the one that is being read */
-	struct reflector *kubevirts;
-	struct kubevirt kubevirt;
-	struct gate gate;
-	struct term *term;
-	/* the core */
-	struct allocator *allocator;
-	/* out: what is done and told */
-	struct kube_client *client;
-	struct assigner *assigner;
-	struct kube_events *events;
-	struct announcer announcer;
-	struct exporter *exporter;
-	struct endpoints endpoints;
-	struct http_server_route routes[ENDPOINTS_COUNT];
-	struct http_server *server;
-	/* Once in each turn of the loop, outside of libcurl's callbacks: what the turn's facts call for. */
-	uv_prepare_t prepare;
-	struct gate_verdict verdict; /* as acted upon last; its namespace is the copy below */
-	char namespace[VMI_NAMESPACE_MAX + 1];
-	bool has_term;
-	bool relist;   /* something could not be remembered */
-	bool restored; /* the server has gone back in time */
-	bool failed;
-	/* the end */
-	bool closing;
-	bool parts_closing;
-	unsigned int open_parts;
-	void (*close_cb)(void *data);
-	void *close_data;
-};
-
-/* ---- VMIs seen ---- */
-
-static void vmi_on_begin(void *data)
-{
-	struct controller *c = data;
-
-	vmi_begin(&c->vmi);
-}
-
-static void vmi_on_value(void *data, int field, const struct json_value *value)
-{
-	struct controller *c = data;
-
-	vmi_value(&c->vmi, field, value);
-}
-
-static void vmi_on_object(void *data, enum reflector_event event, const char *rv)
-{
-	struct controller *c = data;
-	uint64_t now_ms = clock_boot_ms();
-
-	if (strlen(rv) < sizeof(c->vmi.resource_version))
-		memcpy(c->vmi.resource_version, rv, strlen(rv) + 1);
-	vmi_end(&c->vmi);
-	if (event == REFLECTOR_DELETED)
-		allocator_vmi_gone(c->allocator, &c->vmi, now_ms);
-	else
-		allocator_vmi_seen(c->allocator, &c->vmi, event == REFLECTOR_LISTED, now_ms);
-}
-
-static void vmi_on_list_started(void *data)
-{
-	struct controller *c = data;
-
-	allocator_list_started(c->allocator);
-}
-
-static void vmi_on_list_done(void *data, const char *rv)
-{
-	struct controller *c = data;
-
-	allocator_list_done(c->allocator, rv, clock_boot_ms());
-}
-
-static void vmi_on_restarted(void *data, bool watch, enum reflector_restart reason)
-{
-	struct controller *c = data;
-
-	exporter_restart(c->exporter, "virtualmachineinstances", watch, reflector_restart_name(reason));
-}
-
-static void on_rewound(void *data, const char *before, const char *now)
-{
-	struct controller *c = data;
-
-	log_error(c->o.log,
-		  "the API server has gone back from resourceVersion %s to %s, as after a restore from a "
-		  "backup",
-		  before, now);
-	allocator_stop(c->allocator);
-	c->restored = true;
-}
-
-static const struct reflector_handler vmi_handler = {
-	.begin = vmi_on_begin,
-	.value = vmi_on_value,
-	.object = vmi_on_object,
-	.list_started = vmi_on_list_started,
-	.list_done = vmi_on_list_done,
-	.rewound = on_rewound,
-	.restarted = vmi_on_restarted,
-};
-
-/* ---- KubeVirt CRs seen ---- */
-
-/* What the CRs mean now. Only what needs no request, for this runs inside libcurl; the rest follows in
- * on_prepare(). */
-static void follow_gate(struct controller *c)
-{
-	struct gate_verdict verdict = gate_verdict(&c->gate);
-
-	if (verdict.open != c->verdict.open || verdict.reason != c->verdict.reason)
-		log_info(c->o.log, "the gate is %s: %s", verdict.open ? "open" : "closed", verdict.reason);
-	allocator_set_gate(c->allocator, verdict.open);
-	c->verdict.open = verdict.open;
-	c->verdict.reason = verdict.reason;
-	if (strcmp(verdict.namespace, c->namespace) == 0)
-		return;
-	/* The Lease lives where the KubeVirt CR does; the term of another namespace's counts for nothing
-	 * there. */
-	(void)snprintf(c->namespace, sizeof(c->namespace), "%s", verdict.namespace);
-	c->has_term = false;
-	allocator_clear_term(c->allocator);
-}
-
-static void kubevirt_on_begin(void *data)
-{
-	struct controller *c = data;
-
-	kubevirt_begin(&c->kubevirt);
-}
-
-static void kubevirt_on_value(void *data, int field, const struct json_value *value)
-{
-	struct controller *c = data;
-
-	kubevirt_value(&c->kubevirt, field, value);
-}
-
-static void kubevirt_on_object(void *data, enum reflector_event event, const char *rv)
-{
-	struct controller *c = data;
-
-	(void)rv;
-	if (c->kubevirt.unreadable != NULL)
-		log_about(c->o.log, LOG_LEVEL_WARNING,
-			  (&(struct log_object){.kind = "KubeVirt",
-						.namespace = c->kubevirt.namespace,
-						.name = c->kubevirt.name}),
-			  NULL, "%s is not as the API promises and counts as empty", c->kubevirt.unreadable);
-	if (c->kubevirt.namespace[0] == '\0' || c->kubevirt.name[0] == '\0')
-		return;
-	if (event == REFLECTOR_DELETED)
-		gate_cr_gone(&c->gate, &c->kubevirt);
-	else
-		gate_cr_seen(&c->gate, &c->kubevirt, event == REFLECTOR_LISTED);
-	follow_gate(c);
-}
-
-static void kubevirt_on_list_started(void *data)
-{
-	struct controller *c = data;
-
-	gate_list_started(&c->gate);
-}
-
-static void kubevirt_on_list_done(void *data, const char *rv)
-{
-	struct controller *c = data;
-
-	(void)rv;
-	gate_list_done(&c->gate);
-	follow_gate(c);
-}
-
-static void kubevirt_on_restarted(void *data, bool watch, enum reflector_restart reason)
-{
-	struct controller *c = data;
-
-	exporter_restart(c->exporter, "kubevirts", watch, reflector_restart_name(reason));
-}
-
-static const struct reflector_handler kubevirt_handler = {
-	.begin = kubevirt_on_begin,
-	.value = kubevirt_on_value,
-	.object = kubevirt_on_object,
-	.list_started = kubevirt_on_list_started,
-	.list_done = kubevirt_on_list_done,
-	.rewound = on_rewound,
-	.restarted = kubevirt_on_restarted,
-};
 
 /* ---- what follows from it ---- */
 
@@ -230,18 +19,18 @@ static void on_notice(void *data, const struct notice *n)
 	struct controller *c = data;
 
 	exporter_notice(c->exporter, n);
+	/* A standby writes nothing, events included; who begins to lead tells what there is to tell. */
+	c->announcer.events = controller_is_leading(c) ? c->events : NULL;
 	announcer_tell(&c->announcer, n);
 	if (n->kind == NOTICE_OUT_OF_MEMORY)
 		c->relist = true;
 }
 
-static void on_raised(void *data, uint32_t value)
+void controller_fail(struct controller *c)
 {
-	struct controller *c = data;
-
-	c->has_term = true;
-	allocator_set_term(c->allocator, value);
-	allocator_set_right(c->allocator, UINT64_MAX);
+	c->failed = true;
+	c->fenced = true;
+	allocator_stop(c->allocator);
 }
 
 static void maybe_close_parts(struct controller *c);
@@ -254,14 +43,14 @@ static void on_prepare(uv_prepare_t *prepare)
 		maybe_close_parts(c);
 		return;
 	}
-	if (c->restored && !c->failed) {
-		c->failed = true;
-		c->o.failed(c->o.data);
+	if (!c->failed)
+		controller_follow_lead(c);
+	if (c->failed) {
+		if (!c->told)
+			c->o.failed(c->o.data);
+		c->told = true;
 		return;
 	}
-	/* I3: a term is raised only with complete caches. */
-	if (reflector_synced(c->vmis))
-		term_want(c->term, c->namespace);
 	if (c->relist) {
 		c->relist = false;
 		reflector_relist(c->vmis);
@@ -280,10 +69,13 @@ static const char *api_version(void *data)
 static void take_snapshot(void *data, struct exporter_snapshot *out)
 {
 	struct controller *c = data;
+	uint64_t fresh_ms = freshness_ms(c->freshness);
 
 	*out = (struct exporter_snapshot){
 		.gate_open = c->verdict.open,
-		.has_term = c->has_term,
+		.leading = controller_is_leading(c),
+		.leader = c->elector != NULL ? elector_holder(c->elector) : "",
+		.view_age_s = fresh_ms != 0 ? (double)(clock_boot_ms() - fresh_ms) / 1000 : NAN,
 		.vmis_synced = reflector_synced(c->vmis),
 		.kubevirts_synced = reflector_synced(c->kubevirts),
 		.events_dropped = kube_events_dropped(c->events),
@@ -346,20 +138,24 @@ static int open_core(struct controller *c, struct error *err)
 	return 0;
 }
 
-static int open_client(struct controller *c, struct error *err)
+/* The identity tells the replicas, which share one service account, apart in the server's audit log. */
+static int open_client(struct controller *c, struct kube_client **out, struct error *err)
 {
-	char user_agent[128];
+	char user_agent[384];
 	const struct kube_client_options options = {
 		.loop = c->o.loop,
 		.config = c->o.config,
 		.user_agent = user_agent,
 		.log = c->o.log,
+		.may_go_on = controller_may_go_on,
+		.may_go_on_data = c,
 		.observer = on_request,
 		.observer_data = c,
 	};
 
-	(void)snprintf(user_agent, sizeof(user_agent), COMPONENT "/%s", version_text);
-	return kube_client_open(&c->client, &options, err);
+	(void)snprintf(user_agent, sizeof(user_agent), CONTROLLER_COMPONENT "/%s (%s)", version_text,
+		       c->o.options->identity);
+	return kube_client_open(out, &options, err);
 }
 
 static int open_reflector(struct controller *c, struct reflector **out, const char *resource,
@@ -383,35 +179,17 @@ static int open_reflector(struct controller *c, struct reflector **out, const ch
 	return reflector_open(out, &options, err);
 }
 
-static int open_term(struct controller *c, struct error *err)
-{
-	const struct term_options options = {
-		.loop = c->o.loop,
-		.client = c->client,
-		.log = c->o.log,
-		.rng = &c->rng,
-		.lease_name = c->o.options->lease_name,
-		.identity = c->o.options->identity,
-		.raised = on_raised,
-		.data = c,
-	};
-
-	return term_open(&c->term, &options, err);
-}
-
 static int open_events(struct controller *c, struct error *err)
 {
 	const struct kube_events_options options = {
 		.loop = c->o.loop,
 		.client = c->client,
 		.log = c->o.log,
-		.component = COMPONENT,
+		.component = CONTROLLER_COMPONENT,
 		.instance = c->o.options->identity,
 	};
-	int rc = kube_events_open(&c->events, &options, err);
 
-	c->announcer.events = c->events;
-	return rc;
+	return kube_events_open(&c->events, &options, err);
 }
 
 static int open_assigner(struct controller *c, struct error *err)
@@ -459,17 +237,19 @@ static int open_parts(struct controller *c, struct error *err)
 	int rc = open_core(c, err);
 
 	if (rc == 0)
-		rc = open_client(c, err);
+		rc = open_client(c, &c->client, err);
+	if (rc == 0) /* TRN-9, T20: nothing that others wait for may hold a renewal up */
+		rc = open_client(c, &c->elector_client, err);
 	if (rc == 0)
 		rc = open_events(c, err);
 	if (rc == 0)
+		rc = controller_open_lead(c, err);
+	if (rc == 0)
 		rc = open_reflector(c, &c->kubevirts, "kubevirts", kubevirt_fields, kubevirt_field_count,
-				    &kubevirt_handler, err);
+				    &controller_kubevirt_handler, err);
 	if (rc == 0)
 		rc = open_reflector(c, &c->vmis, "virtualmachineinstances", vmi_fields, vmi_field_count,
-				    &vmi_handler, err);
-	if (rc == 0)
-		rc = open_term(c, err);
+				    &controller_vmi_handler, err);
 	if (rc == 0)
 		rc = open_assigner(c, err);
 	if (rc == 0)
@@ -527,24 +307,27 @@ static void on_prepare_closed(uv_handle_t *handle)
 	on_all_closed(handle->data);
 }
 
-static void on_client_closed(void *data)
+static void on_clients_closed(void *data)
 {
 	struct controller *c = data;
 
-	uv_close((uv_handle_t *)&c->prepare, on_prepare_closed);
+	if (--c->open_parts == 0)
+		uv_close((uv_handle_t *)&c->prepare, on_prepare_closed);
 }
 
-/* The client last: closing the others cancels their requests. */
+/* The clients last: closing the others cancels their requests. */
 static void on_part_closed(void *data)
 {
 	struct controller *c = data;
 
 	if (--c->open_parts > 0)
 		return;
-	if (c->client != NULL)
-		kube_client_close(c->client, on_client_closed, c);
-	else
-		on_client_closed(c);
+	c->open_parts = 1; /* this function */
+	if (c->client != NULL && ++c->open_parts)
+		kube_client_close(c->client, on_clients_closed, c);
+	if (c->elector_client != NULL && ++c->open_parts)
+		kube_client_close(c->elector_client, on_clients_closed, c);
+	on_clients_closed(c);
 }
 
 static void close_parts(struct controller *c)
@@ -554,8 +337,10 @@ static void close_parts(struct controller *c)
 		http_server_close(c->server, on_part_closed, c);
 	if (c->assigner != NULL && ++c->open_parts)
 		assigner_close(c->assigner, on_part_closed, c);
-	if (c->term != NULL && ++c->open_parts)
-		term_close(c->term, on_part_closed, c);
+	if (c->elector != NULL && ++c->open_parts)
+		elector_close(c->elector, on_part_closed, c);
+	if (c->freshness != NULL && ++c->open_parts)
+		freshness_close(c->freshness, on_part_closed, c);
 	if (c->vmis != NULL && ++c->open_parts)
 		reflector_close(c->vmis, on_part_closed, c);
 	if (c->kubevirts != NULL && ++c->open_parts)
@@ -565,13 +350,29 @@ static void close_parts(struct controller *c)
 	on_part_closed(c);
 }
 
-/* SHD-5: writes in flight get their answers first. */
-static void maybe_close_parts(struct controller *c)
+static void on_given_up(void *data)
 {
-	if (c->parts_closing || (c->assigner != NULL && assigner_in_flight(c->assigner) > 0))
+	struct controller *c = data;
+
+	if (c->parts_closing)
 		return;
 	c->parts_closing = true;
 	close_parts(c);
+}
+
+/* SHD-5, LE-11: writes in flight get their answers first; then the Lease goes; a controller that failed waits
+ * for nothing. */
+static void maybe_close_parts(struct controller *c)
+{
+	if (c->parts_closing)
+		return;
+	if (c->failed) {
+		c->parts_closing = true;
+		close_parts(c);
+	} else if (!c->giving_up && (c->assigner == NULL || assigner_in_flight(c->assigner) == 0)) {
+		c->giving_up = true;
+		controller_give_up(c, on_given_up);
+	}
 }
 
 void controller_close(struct controller *c, void (*cb)(void *data), void *data)

@@ -3,7 +3,7 @@
  *
  *   watch VMIs ------> vmi -------+
  *   watch KubeVirts -> gate ------+-> allocator -> assigner -> PATCH
- *   Lease -----------> term ------+       |
+ *   Lease -----------> elector ---+       |
  *                                         +-> announcer (logs, events), exporter (metrics)
  *
  * One loop, one thread. Two controllers can live in one process.
@@ -26,8 +26,8 @@ struct controller_options {
 	const struct options *options;
 	const struct kube_config *config;
 	struct logger *log;
-	/** The controller must not go on (I9: a server that has gone back in time): close it and exit
-	 * non-zero. It writes nothing more. From the loop, at most once. */
+	/** The controller must not go on (the Lease is lost, the server has gone back in time): close it and
+	 * exit non-zero. Nothing leaves it any more. From the loop, at most once. */
 	void (*failed)(void *data);
 	void *data;
 };
@@ -40,8 +40,9 @@ int controller_open(struct controller **out, const struct controller_options *o,
 /** Where /metrics is served. */
 uint16_t controller_port(const struct controller *c);
 
-/** Ends in order: no new writes, those in flight get their answers, then everything is closed and freed and
- * @cb comes from the loop. Called once. */
+/** Ends in order: no new writes, those in flight get their answers, the Lease is given up where it is ours, then
+ * everything is closed and freed and @cb comes from the loop. Called once. After failed() nothing is waited for.
+ */
 void controller_close(struct controller *c, void (*cb)(void *data), void *data);
 
 #endif

@@ -38,7 +38,8 @@ static int serve_readyz(void *data, const char *path, struct buf *body, const ch
 	    add_check(body, "list of kubevirts", now.kubevirts_synced) != 0 ||
 	    buf_printf(body, "gate %s: %s\n", now.gate_open ? "open" : "closed", e->gate_reason(e->data)) !=
 		    0 ||
-	    buf_printf(body, "term %s\n", now.has_term ? "raised" : "not raised") != 0)
+	    buf_printf(body, now.leading ? "leading\n" : "standby, %s leads\n",
+		       now.leader[0] != '\0' ? now.leader : "nobody") != 0)
 		return 500;
 	return now.vmis_synced && now.kubevirts_synced ? 200 : 503;
 }
@@ -51,7 +52,7 @@ static int serve_leader(void *data, const char *path, struct buf *body, const ch
 	(void)path;
 	e->snapshot(e->data, &now);
 	*content_type = "application/json";
-	return buf_printf(body, "{\"apiserver\":{\"leader\":\"%s\"}}\n", now.has_term ? "true" : "false") == 0
+	return buf_printf(body, "{\"apiserver\":{\"leader\":\"%s\"}}\n", now.leading ? "true" : "false") == 0
 		       ? 200
 		       : 500;
 }

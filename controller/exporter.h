@@ -20,7 +20,9 @@ struct exporter;
 struct exporter_snapshot {
 	struct allocator_stats vmis;
 	bool gate_open;
-	bool has_term;
+	bool leading;
+	const char *leader; /* who holds the Lease, "" where nobody or not known; borrowed */
+	double view_age_s;  /* the view of VMIs is at most this old; NaN where nothing is known */
 	bool vmis_synced;
 	bool kubevirts_synced;
 	uint64_t events_dropped; /* since the start */

@@ -1,0 +1,106 @@
+/**
+ * controller_impl: the controller's inside, shared by controller.c (life, the turn of the loop),
+ * controller_views.c (what the reflectors see) and controller_lead.c (the election, and how fresh the view
+ * is). Private.
+ */
+#ifndef CONTROLLER_CONTROLLER_IMPL_H
+#define CONTROLLER_CONTROLLER_IMPL_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/rng.h"
+#include "controller/allocator.h"
+#include "controller/announcer.h"
+#include "controller/assigner.h"
+#include "controller/controller.h"
+#include "controller/endpoints.h"
+#include "controller/exporter.h"
+#include "controller/gate.h"
+#include "controller/kubevirt.h"
+#include "controller/vmi.h"
+#include "http/server.h"
+#include "kube/elector.h"
+#include "kube/events.h"
+#include "kube/freshness.h"
+#include "kube/reflector.h"
+
+#define CONTROLLER_COMPONENT "vsock-cid-controller"
+
+struct controller {
+	struct controller_options o;
+	struct rng rng;
+	/* in: what is seen */
+	struct reflector *vmis;
+	struct vmi vmi; /* the one that is being read */
+	struct reflector *kubevirts;
+	struct kubevirt kubevirt;
+	struct gate gate;
+	struct gate_verdict verdict; /* as acted upon last; its namespace is the copy below */
+	char namespace[VMI_NAMESPACE_MAX + 1];
+	struct freshness *freshness;
+	char collection[128]; /* path of the VMIs, for freshness */
+	uint64_t list_started_ms;
+	bool listing; /* a list of VMIs is under way */
+	/* the right to write */
+	struct kube_client *elector_client;
+	struct elector *elector; /* NULL until KubeVirt's namespace is known */
+	char lease_namespace[VMI_NAMESPACE_MAX + 1];
+	uint64_t fresh_until_ms; /* as the elector was told last */
+	bool pressed;
+	bool has_led;
+	/* the core */
+	struct allocator *allocator;
+	/* out: what is done and told */
+	struct kube_client *client;
+	struct assigner *assigner;
+	struct kube_events *events;
+	struct announcer announcer;
+	struct exporter *exporter;
+	struct endpoints endpoints;
+	struct http_server_route routes[ENDPOINTS_COUNT];
+	struct http_server *server;
+	/* Once in each turn of the loop, outside of libcurl's callbacks: what the turn's facts call for. */
+	uv_prepare_t prepare;
+	bool relist; /* something could not be remembered, or the view is too old */
+	bool fenced; /* nothing may leave any more */
+	bool failed;
+	bool told; /* the owner knows that it failed */
+	/* the end */
+	bool closing;
+	bool giving_up;
+	bool parts_closing;
+	unsigned int open_parts;
+	void (*close_cb)(void *data);
+	void *close_data;
+};
+
+/** The controller cannot go on: nothing leaves any more, and the owner is told in the next turn. The reason
+ * has been logged. May be called inside libcurl. */
+void controller_fail(struct controller *c);
+
+/* controller_views.c */
+
+extern const struct reflector_handler controller_vmi_handler;
+extern const struct reflector_handler controller_kubevirt_handler;
+
+/** rewound() of reflectors and freshness. */
+void controller_on_rewound(void *data, const char *before, const char *now);
+
+/* controller_lead.c */
+
+/** kube_client_options.may_go_on: false once the right to write has ended or the controller has failed. */
+bool controller_may_go_on(void *data);
+
+/** The client of the election and what watches over freshness. Returns 0 or a negative errno with err. */
+int controller_open_lead(struct controller *c, struct error *err);
+
+/** What follows from the turn's facts for the election. */
+void controller_follow_lead(struct controller *c);
+
+/** Gives the Lease up where it is held; @cb from the loop, or at once where there is no elector. */
+void controller_give_up(struct controller *c, void (*cb)(void *data));
+
+bool controller_is_leading(const struct controller *c);
+
+#endif

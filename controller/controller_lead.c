@@ -1,0 +1,233 @@
+/* The election and how fresh the view is: what decides whether this process may write. See controller_impl.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "controller/controller_impl.h"
+
+/* A process campaigns with a view that is at most this old. What it lacks was written in the terms of the
+ * last minutes, of which there can be far fewer than there are stripes (DESIGN "Term stripes"). */
+#define MAX_STALENESS_MS 180000
+
+bool controller_is_leading(const struct controller *c)
+{
+	return c->elector != NULL && elector_is_leading(c->elector);
+}
+
+/* A process that stood still for longer than its right to write lasts finds its requests half sent when it
+ * goes on; libcurl would send the rest before any timer of ours has run. */
+bool controller_may_go_on(void *data)
+{
+	const struct controller *c = data;
+
+	if (c->fenced)
+		return false;
+	return !controller_is_leading(c) || clock_boot_ms() < elector_right_until(c->elector);
+}
+
+/* ---- what the elector tells ---- */
+
+/* LE-18 */
+static void post_lease_event(struct controller *c, const char *what)
+{
+	char message[320];
+	const struct kube_event event = {
+		.namespace = c->namespace,
+		.kind = "Lease",
+		.api_version = "coordination.k8s.io/v1",
+		.name = c->o.options->lease_name,
+		.uid = elector_lease_uid(c->elector),
+		.reason = "LeaderElection",
+		.message = message,
+	};
+
+	(void)snprintf(message, sizeof(message), "%s %s", c->o.options->identity, what);
+	kube_events_post(c->events, &event);
+}
+
+static void on_led(void *data, uint32_t term)
+{
+	struct controller *c = data;
+
+	allocator_set_term(c->allocator, term);
+	if (c->has_led)
+		return;
+	c->has_led = true;
+	post_lease_event(c, "became leader");
+	/* What was found before had no events: a standby writes nothing. */
+	allocator_tell_again(c->allocator);
+}
+
+static void on_extended(void *data, uint64_t until_ms)
+{
+	struct controller *c = data;
+
+	allocator_set_right(c->allocator, until_ms);
+}
+
+static void on_lost(void *data, const char *reason)
+{
+	struct controller *c = data;
+
+	log_error(c->o.log, "leader election lost: %s", reason);
+	controller_fail(c);
+}
+
+static bool is_complete(const struct controller *c)
+{
+	return reflector_synced(c->vmis) && reflector_synced(c->kubevirts);
+}
+
+static uint64_t fresh_until_ms(const struct controller *c)
+{
+	uint64_t fresh_ms = freshness_ms(c->freshness);
+
+	return is_complete(c) && fresh_ms != 0 ? fresh_ms + MAX_STALENESS_MS : 0;
+}
+
+/* I3: who would campaign with an old view lists first. */
+static void on_stale(void *data)
+{
+	struct controller *c = data;
+
+	if (c->listing || !is_complete(c) || clock_boot_ms() < fresh_until_ms(c))
+		return; /* on its way, or there and not told yet */
+	log_info(c->o.log, "the view of the VMIs may be too old to campaign with: listing them again");
+	c->relist = true;
+}
+
+static uint32_t on_step(void *data, uint32_t base)
+{
+	struct controller *c = data;
+
+	return allocator_raise_step(c->allocator, base);
+}
+
+static const struct elector_handler elector_handler = {
+	.led = on_led,
+	.extended = on_extended,
+	.lost = on_lost,
+	.stale = on_stale,
+	.step = on_step,
+};
+
+/* ---- freshness ---- */
+
+static const char *collection_path(void *data)
+{
+	struct controller *c = data;
+
+	if (!reflector_synced(c->vmis) || reflector_version(c->vmis) == NULL)
+		return NULL;
+	(void)snprintf(c->collection, sizeof(c->collection), "/apis/kubevirt.io/%s/virtualmachineinstances",
+		       reflector_version(c->vmis));
+	return c->collection;
+}
+
+static const char *view_position(void *data)
+{
+	struct controller *c = data;
+
+	return reflector_resource_version(c->vmis);
+}
+
+static void on_behind(void *data)
+{
+	struct controller *c = data;
+
+	log_warning(c->o.log, "the view of the VMIs has fallen behind: listing them again");
+	c->relist = true;
+}
+
+/* ---- wiring ---- */
+
+int controller_open_lead(struct controller *c, struct error *err)
+{
+	const struct freshness_options options = {
+		.loop = c->o.loop,
+		.client = c->client,
+		.log = c->o.log,
+		.rng = &c->rng,
+		.path = collection_path,
+		.position = view_position,
+		.rewound = controller_on_rewound,
+		.behind = on_behind,
+		.data = c,
+	};
+
+	return freshness_open(&c->freshness, &options, err);
+}
+
+static void open_elector(struct controller *c)
+{
+	const struct options *o = c->o.options;
+	const struct elector_options options = {
+		.loop = c->o.loop,
+		.client = c->elector_client,
+		.log = c->o.log,
+		.rng = &c->rng,
+		.namespace = c->namespace,
+		.name = o->lease_name,
+		.identity = o->identity,
+		.lease_duration_ms = o->lease_duration_ms,
+		.renew_deadline_ms = o->renew_deadline_ms,
+		.retry_period_ms = o->retry_period_ms,
+		.handler = &elector_handler,
+		.data = c,
+	};
+	struct error err = {0};
+
+	(void)snprintf(c->lease_namespace, sizeof(c->lease_namespace), "%s", c->namespace);
+	if (elector_open(&c->elector, &options, &err) == 0)
+		return;
+	log_failure(c->o.log, LOG_LEVEL_ERROR, &err, "cannot take part in the election");
+	controller_fail(c);
+}
+
+/* Only what is new: each of these wakes the elector. */
+static void tell_fresh(struct controller *c, uint64_t until_ms)
+{
+	if (until_ms == c->fresh_until_ms)
+		return;
+	c->fresh_until_ms = until_ms;
+	elector_set_fresh(c->elector, until_ms);
+}
+
+static void tell_pressed(struct controller *c, bool pressed)
+{
+	if (pressed == c->pressed)
+		return;
+	c->pressed = pressed;
+	elector_set_pressed(c->elector, pressed);
+}
+
+void controller_follow_lead(struct controller *c)
+{
+	freshness_moved(c->freshness);
+	if (c->elector == NULL) {
+		/* The Lease lives where KubeVirt does. */
+		if (c->namespace[0] != '\0')
+			open_elector(c);
+		return;
+	}
+	if (c->namespace[0] != '\0' && strcmp(c->namespace, c->lease_namespace) != 0) {
+		log_error(c->o.log, "KubeVirt has moved from namespace %s to %s", c->lease_namespace,
+			  c->namespace);
+		controller_fail(c);
+		return;
+	}
+	tell_fresh(c, fresh_until_ms(c));
+	tell_pressed(c, allocator_is_pressed(c->allocator));
+}
+
+void controller_give_up(struct controller *c, void (*cb)(void *data))
+{
+	if (c->elector == NULL) {
+		cb(c);
+		return;
+	}
+	if (controller_is_leading(c))
+		post_lease_event(c, "stopped leading");
+	elector_give_up(c->elector, cb, c);
+}
