@@ -47,7 +47,9 @@ int cluster_open(struct cluster *c, const char *controller, const char *kubeconf
 void cluster_close(struct cluster *c)
 {
 	process_stop(&c->process, SIGTERM, STOP_MS);
+	process_stop(&c->standby, SIGTERM, STOP_MS);
 	free(c->log);
+	free(c->standby_log);
 	witness_close(&c->witness);
 	tally_free(&c->tally);
 	json_decref(c->items);
@@ -162,15 +164,15 @@ const json_t *cluster_find(const struct cluster *c, const char *ns, const char *
 
 /* ---- the controller ---- */
 
-/* The port that its first lines of log name; 0: not yet. */
-static uint16_t port_of(const struct cluster *c)
+/* The port that the first lines of a log name; 0: not yet. */
+static uint16_t port_in(const char *log)
 {
 	AUTO_BUF struct buf text;
 	unsigned int port = 0;
 	const char *at;
 
 	buf_init(&text, LOG_MAX);
-	if (c->log == NULL || file_read(&text, c->log, FILE_REGULAR, NULL) != 0)
+	if (log == NULL || file_read(&text, log, FILE_REGULAR, NULL) != 0)
 		return 0;
 	at = strstr(buf_str(&text), ", port ");
 	if (at == NULL || sscanf(at, ", port %5u\"", &port) != 1 || port > UINT16_MAX)
@@ -178,9 +180,9 @@ static uint16_t port_of(const struct cluster *c)
 	return (uint16_t)port;
 }
 
-double cluster_metric(struct cluster *c, const char *sample)
+static double metric_of(const char *log, const char *sample)
 {
-	uint16_t port = port_of(c);
+	uint16_t port = port_in(log);
 	double value;
 
 	if (port == 0 || scrape_metric(port, sample, &value, NULL) != 0)
@@ -188,32 +190,68 @@ double cluster_metric(struct cluster *c, const char *sample)
 	return value;
 }
 
+double cluster_metric(struct cluster *c, const char *sample)
+{
+	return metric_of(c->log, sample);
+}
+
 static bool is_leading(struct cluster *c)
 {
 	return cluster_metric(c, "kubevirt_vsock_leading_status") > 0 || !process_running(&c->process);
 }
 
-bool cluster_start_controller(struct cluster *c)
+static bool standby_is_ready(struct cluster *c)
 {
-	const char *const argv[] = {c->controller, "--kubeconfig", c->kubeconfig, "--listen",
-				    "127.0.0.1",   "--port",       "0",           NULL};
+	static const char synced[] = "kubevirt_vsock_cache_synced{resource=\"virtualmachineinstances\"}";
+
+	return metric_of(c->standby_log, synced) > 0 || !process_running(&c->standby);
+}
+
+/* Its log is a file of @folder named after it. */
+static bool start(struct cluster *c, struct process *p, const char *name, char **log)
+{
+	/* A Lease that people can wait for; 15/10/2 s are the defaults. */
+	const char *const argv[] = {c->controller, "--kubeconfig",     c->kubeconfig, "--listen",
+				    "127.0.0.1",   "--port",           "0",           "--identity",
+				    name,          "--lease-duration", "3s",          "--renew-deadline",
+				    "2s",          "--retry-period",   "400ms",       NULL};
 	struct error err = {0};
 
-	free(STEAL_POINTER(c->log));
-	if (asprintf(&c->log, "%s/controller-%u.log", c->folder, ++c->starts) < 0)
-		c->log = NULL;
-	if (process_start(&c->process, argv, NULL, c->log, &err) != 0)
-		return cluster_fail(c, &err, "the controller cannot be started");
-	if (!cluster_await(c, "the controller to raise the Lease's term", is_leading))
-		return false;
-	if (!process_running(&c->process))
-		return cluster_fail(c, NULL, "the controller has ended by itself");
+	if (asprintf(log, "%s/%s.log", c->folder, name) < 0)
+		*log = NULL;
+	if (process_start(p, argv, NULL, *log, &err) != 0)
+		return cluster_fail(c, &err, "a controller cannot be started");
 	return true;
 }
 
-void cluster_kill_controller(struct cluster *c)
+bool cluster_start_controllers(struct cluster *c)
+{
+	if (!start(c, &c->process, "replica-1", &c->log) ||
+	    !cluster_await(c, "the first replica to raise the Lease's term", is_leading) ||
+	    !start(c, &c->standby, "replica-2", &c->standby_log) ||
+	    !cluster_await(c, "the second replica to be ready", standby_is_ready))
+		return false;
+	if (!process_running(&c->process) || !process_running(&c->standby))
+		return cluster_fail(c, NULL, "a controller has ended by itself");
+	return true;
+}
+
+void cluster_kill_leader(struct cluster *c)
 {
 	process_stop(&c->process, SIGKILL, STOP_MS);
+}
+
+bool cluster_fail_over(struct cluster *c)
+{
+	c->process = c->standby;
+	c->standby = (struct process){0};
+	free(c->log);
+	c->log = STEAL_POINTER(c->standby_log);
+	if (!cluster_await(c, "the standby to raise the Lease's term", is_leading))
+		return false;
+	if (!process_running(&c->process))
+		return cluster_fail(c, NULL, "the standby has ended by itself");
+	return true;
 }
 
 static bool gate_is_known(struct cluster *c)

@@ -26,10 +26,11 @@ struct cluster {
 	struct api *api;
 	const char *controller; /* path of the program */
 	const char *kubeconfig;
-	const char *folder; /* for logs */
-	struct process process;
-	unsigned int starts;
-	char *log; /* of the process that runs or ran last */
+	const char *folder;     /* for logs */
+	struct process process; /* the leader */
+	struct process standby;
+	char *log; /* of the leader that runs or ran last */
+	char *standby_log;
 	bool gate;
 	/* as of the last look */
 	json_t *items;
@@ -44,11 +45,14 @@ int cluster_open(struct cluster *c, const char *controller, const char *kubeconf
 /** Ends the controller too. */
 void cluster_close(struct cluster *c);
 
-/** Starts the controller and waits until it is ready. */
-bool cluster_start_controller(struct cluster *c);
+/** Starts two replicas and waits until one leads and the other has complete caches. */
+bool cluster_start_controllers(struct cluster *c);
 
-/** Ends it by SIGKILL. */
-void cluster_kill_controller(struct cluster *c);
+/** Ends the leader by SIGKILL. */
+void cluster_kill_leader(struct cluster *c);
+
+/** Waits until the standby leads. */
+bool cluster_fail_over(struct cluster *c);
 
 /** Sets the VSOCK gate in the KubeVirt CR (creating it) and waits for the controller, if one runs, to know.
  */

@@ -130,7 +130,7 @@ static size_t crowd_close(struct crowd *crowd)
 	return failed;
 }
 
-/* Creates them all; the controller is killed when KILL_AFTER of them are there. */
+/* Creates them all; the leader is killed when KILL_AFTER of them are there. */
 static bool crowd_arrives(struct cluster *c, struct crowd *crowd)
 {
 	struct api_burst *burst;
@@ -143,13 +143,13 @@ static bool crowd_arrives(struct cluster *c, struct crowd *crowd)
 		return cluster_fail(c, &err, "the crowd cannot be created");
 	while ((left = api_burst_step(burst, 1)) > 0 && good) {
 		if (CROWD - left >= KILL_AFTER && process_running(&c->process))
-			cluster_kill_controller(c);
+			cluster_kill_leader(c);
 		if (clock_boot_ms() < look_ms)
 			continue;
 		good = cluster_look(c);
 		look_ms = clock_boot_ms() + LOOK_EVERY_MS;
 	}
-	cluster_kill_controller(c); /* where the server was faster than we could look */
+	cluster_kill_leader(c); /* where the server was faster than we could look */
 	api_burst_close(burst);
 	return good;
 }
@@ -169,8 +169,9 @@ static bool step_prepare(struct cluster *c)
 			return cluster_fail(c, &err, "a namespace cannot be created");
 	if (!cluster_set_gate(c, true))
 		return false;
-	SAY(c, "2. The controller starts: it raises the term of its Lease by one.");
-	return cluster_start_controller(c);
+	SAY(c, "2. Two replicas start: one leads, with a term of the Lease that it raised; the other stands "
+	       "by.");
+	return cluster_start_controllers(c);
 }
 
 static bool step_create(struct cluster *c)
@@ -226,8 +227,7 @@ static bool step_kill(struct cluster *c)
 	struct crowd crowd;
 	bool arrived;
 
-	SAY(c, "8. %d VMIs are created at once; in the middle of it the controller is killed by SIGKILL.",
-	    CROWD);
+	SAY(c, "8. %d VMIs are created at once; in the middle of it the leader is killed by SIGKILL.", CROWD);
 	crowd_init(&crowd);
 	arrived = crowd_arrives(c, &crowd);
 	if (crowd_close(&crowd) > 0)
@@ -235,11 +235,12 @@ static bool step_kill(struct cluster *c)
 	return arrived && end_step(c);
 }
 
-static bool step_restart(struct cluster *c)
+static bool step_fail_over(struct cluster *c)
 {
-	SAY(c, "9. It starts again: %zu VMIs still wait for a CID and get one, from the next term's CIDs.",
+	SAY(c,
+	    "9. Its Lease runs out and the standby leads: %zu VMIs still wait and get CIDs of the next term.",
 	    c->tally.missing);
-	return cluster_start_controller(c) && await_served(c) && end_step(c);
+	return cluster_fail_over(c) && await_served(c) && end_step(c);
 }
 
 static bool audit(struct cluster *c)
@@ -264,7 +265,7 @@ static bool audit(struct cluster *c)
 static bool tell(struct cluster *c)
 {
 	return step_prepare(c) && step_create(c) && step_boot(c) && step_gate_off(c) && step_gate_on(c) &&
-	       step_recreate(c) && step_kill(c) && step_restart(c) && audit(c);
+	       step_recreate(c) && step_kill(c) && step_fail_over(c) && audit(c);
 }
 
 int main(int argc, char **argv)
