@@ -192,6 +192,10 @@ write_kubeconfig() {
 	[[ -e $folder/token ]] || cp "$server_dir/sa.token" "$folder/token"
 }
 
+# Times of a Lease that a test can wait for, and such that no outage in a test costs the Lease.
+quick=(--lease-duration 3s --renew-deadline 2s --retry-period 400ms)
+patient=(--lease-duration 600s --renew-deadline 500s)
+
 # start_controller [OPTION]...: returns when its port is known. A log file for each start.
 start_controller() {
 	controller_starts=$((controller_starts + 1))
@@ -224,6 +228,18 @@ await_end() {
 
 has_ended() {
 	[[ ! -e /proc/$controller/stat ]] || [[ $(sed 's/.*) //' "/proc/$controller/stat" 2>/dev/null) == Z* ]]
+}
+
+# as NAME COMMAND...: with $controller, $port, $controller_log and $exit_status those of the replica NAME. Where COMMAND
+# fails, the test does.
+declare -A replicas=()
+as() {
+	local name=$1
+	shift
+	read -r controller port controller_log exit_status <<<"${replicas[$name]-}" || true
+	[[ ${replicas[$name]+x} ]] || controller=''
+	"$@" || return
+	replicas[$name]="${controller:--} $port $controller_log ${exit_status:--}"
 }
 
 # get PATH: from the controller's own server.
@@ -330,11 +346,13 @@ controlplane_up() {
 	"$controlplane" token "$server_dir" kubevirt vsock-cid-controller >"$server_dir/sa.token"
 }
 
-# Leaves nothing of the test before, and the gate on.
+# Leaves nothing of the test before, and the gate on. A controller that was killed still holds the Lease.
 server_reset() {
 	if [[ $server == kube ]]; then
 		audit_start=$(stat -c %s "$server_dir/audit.log")
 		"$vmis" delete '' >/dev/null
+		api PATCH "$lease_path" "$merge" '{"spec":{"holderIdentity":""}}' >"$folder/lease" 2>&1 ||
+			grep -q 404 "$folder/lease" || fail "cannot free the Lease: $(cat "$folder/lease")"
 	fi
 	set_gates '["VSOCK"]'
 	[[ $server == kube ]] || api DELETE /apisim/stats >/dev/null

@@ -20,7 +20,7 @@ the_manifests_apply_and_apply_again_without_a_change() {
 it kube the_manifests_take_nothing_but_their_own_namespace
 the_manifests_take_nothing_but_their_own_namespace() {
 	kubectl get -k "$manifests" -o json | jq -r '.items[] | "\(.kind) \(.metadata.namespace // "-")"' >"$folder/objects"
-	! grep -vE '^(ClusterRole|ClusterRoleBinding) -$|^(ServiceAccount|Role|RoleBinding|Deployment|NetworkPolicy) kubevirt$' \
+	! grep -vE '^(ClusterRole|ClusterRoleBinding) -$|^(ServiceAccount|Role|RoleBinding|Deployment|NetworkPolicy|PodDisruptionBudget) kubevirt$' \
 		"$folder/objects" || fail "unexpected objects"
 	kubectl get -k "$manifests" -o json >"$folder/all"
 	! grep -E 'app.kubernetes.io/managed-by' "$folder/all" || fail "virt-operator would delete it"
@@ -52,7 +52,10 @@ the_service_account_may_do_what_it_needs_and_nothing_else() {
 		may_not "$verb" secrets --namespace kubevirt
 		may_not "$verb" pods --namespace kubevirt
 	done
-	may update leases.coordination.k8s.io/vsock-cid-controller --namespace kubevirt
+	for verb in get list watch update; do
+		may "$verb" leases.coordination.k8s.io/vsock-cid-controller --namespace kubevirt
+	done
+	may_not watch leases.coordination.k8s.io --namespace kubevirt
 	may_not update leases.coordination.k8s.io/virt-controller --namespace kubevirt
 	may_not create leases.coordination.k8s.io --namespace e2e-a
 	may_not delete leases.coordination.k8s.io --namespace kubevirt

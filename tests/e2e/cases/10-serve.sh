@@ -42,7 +42,7 @@ a_vmi_recreated_under_its_name_gets_another_cid() {
 
 it both a_vmi_recreated_while_the_controller_is_away_gets_another_cid
 a_vmi_recreated_while_the_controller_is_away_gets_another_cid() {
-	start_ready_controller
+	start_ready_controller "${quick[@]}"
 	"$vmis" create again 20 "${namespaces[@]}"
 	await "all to be served" all_served
 	all_cids >"$folder/cids"

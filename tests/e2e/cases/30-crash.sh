@@ -22,8 +22,9 @@ twenty_sigkills_during_a_burst_leave_one_cid_each() {
 	local first='' last kill cid ms
 	burst big 500 1
 	for ((kill = 1; kill <= 20; kill++)); do
-		start_controller
-		ms=$((50 + RANDOM % 400))
+		start_controller --lease-duration 1s --renew-deadline 700ms --retry-period 200ms
+		await_metric kubevirt_vsock_leading_status 1
+		ms=$((RANDOM % 250))
 		sleep "$(printf '0.%03d' "$ms")"
 		stop_controller KILL
 		[[ $first ]] || first=$(sed -nE 's/.*raised the term of the Lease [^ ]* to ([0-9]+).*/\1/p' "$controller_log")
@@ -53,7 +54,7 @@ the_api_server_is_killed_and_starts_during_a_burst() {
 }
 
 restart_during_a_burst() {
-	start_ready_controller
+	start_ready_controller "${patient[@]}"
 	burst big 300 4
 	await "a third to be served" metric_is_at_least kubevirt_vsock_cids_in_use 100
 	"$controlplane" "$@" "$server_dir"
