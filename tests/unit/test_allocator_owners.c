@@ -280,6 +280,29 @@ START_TEST(running_duplicates_are_told_and_never_changed)
 }
 END_TEST
 
+START_TEST(who_begins_to_lead_tells_once_more_what_is_wrong)
+{
+	given_allocator(4);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("c", VMI_PHASE_RUNNING, 2), 0);
+	see(vmi_with("d", VMI_PHASE_RUNNING), 0);
+	see(vmi_holding("e", VMI_PHASE_RUNNING, 78), 0);
+	see(vmi_holding("e", VMI_PHASE_RUNNING, 79), 0); /* by the leader, as far as a standby can tell */
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 0);
+	lead(5);
+	memset(told, 0, sizeof(told));
+	allocator_tell_again(a);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	ck_assert_uint_eq(told[NOTICE_INVALID], 1);
+	ck_assert_uint_eq(told[NOTICE_MISSED], 1);
+	ck_assert(last.first);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 1);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2); /* and not again with each look */
+	done();
+}
+END_TEST
+
 START_TEST(an_invalid_value_is_replaced_before_the_start)
 {
 	given_leader();
@@ -341,6 +364,7 @@ int main(void)
 		i1_a_value_that_we_never_asked_for_is_not_given_again,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
 		running_duplicates_are_told_and_never_changed,
+		who_begins_to_lead_tells_once_more_what_is_wrong,
 		an_invalid_value_is_replaced_before_the_start,
 		a_write_in_flight_for_a_vmi_that_is_gone_brings_nothing_back,
 		a_vmi_that_does_not_want_vsock_costs_nothing,
