@@ -22,9 +22,15 @@ sources_hash() {
 	(cd "$here" && sha256sum -- "$@") | sha256sum | cut -c1-16
 }
 
-# The path at which `build` leaves a binary: binary_path NAME SOURCE.
+# What can be built, and from which package.
+declare -A packages=([controlplane]=. [kubectl]=./cmd/kubectl [auditor]=./cmd/auditor)
+
+# The path at which `build` leaves a binary: binary_path NAME.
 binary_path() {
-	echo "$cache/$1-$(sources_hash go.mod go.sum "$2")/$1"
+	local sources
+	sources=$(cd "$here" && echo "${packages[$1]}"/*.go)
+	# shellcheck disable=SC2086 # no source has a blank in its name
+	echo "$cache/$1-$(sources_hash go.mod go.sum $sources)/$1"
 }
 
 # The version that the sources in go.mod stand for, as Kubernetes writes it.
@@ -79,11 +85,11 @@ jobs() {
 	echo $((cores < 1 ? 1 : cores))
 }
 
-# build_binary NAME SOURCE PACKAGE: the lock is held.
+# build_binary NAME: the lock is held.
 build_binary() {
 	local out version go tmp
 	version=$(kubernetes_version)
-	out=$(binary_path "$1" "$2")
+	out=$(binary_path "$1")
 	[[ -x $out ]] && return
 	go=$(find_go)
 	tmp=$(dirname -- "$out").tmp
@@ -93,7 +99,7 @@ build_binary() {
 	mkdir -p -- "$tmp"
 	(cd "$here" && GOTOOLCHAIN=auto CGO_ENABLED=0 nice -n 5 "$go" build -p "$(jobs)" \
 		-trimpath -buildvcs=false -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" \
-		-o "$tmp/$1" "$3") >&2 || die "building $1 failed"
+		-o "$tmp/$1" "${packages[$1]}") >&2 || die "building $1 failed"
 	rm -rf -- "${out%/*}"
 	mv -- "$tmp" "${out%/*}"
 }
@@ -109,27 +115,36 @@ kubectl_installed() {
 
 # Prints the folder that must be in front of PATH for a good kubectl, or nothing when PATH is good as it is.
 kubectl_folder() {
-	kubectl_installed || dirname -- "$(binary_path kubectl cmd/kubectl/main.go)"
+	kubectl_installed || dirname -- "$(binary_path kubectl)"
 }
 
-# Builds what is missing: the server always, kubectl where the installed one will not do. Prints one line on
-# what it does unless $1 is `quiet` and there is nothing to do.
-build() {
-	local server kubectl='' missing=()
-	server=$(binary_path controlplane main.go)
-	kubectl_installed || kubectl=$(binary_path kubectl cmd/kubectl/main.go)
-	[[ -x $server ]] || missing+=(kube-apiserver)
-	[[ -z $kubectl || -x $kubectl ]] || missing+=(kubectl)
-	if ((${#missing[@]} == 0)); then
-		[[ ${1-} == quiet ]] || say "nothing to build: ${server%/*} is up to date"
-		return
-	fi
-	say "building Kubernetes $(kubernetes_version) into $cache: ${missing[*]}" \
+# build_missing NAME...: prints one line on what it does, and nothing where there is nothing to do.
+build_missing() {
+	local name missing=()
+	for name; do
+		[[ -x $(binary_path "$name") ]] || missing+=("$name")
+	done
+	((${#missing[@]} > 0)) || return 0
+	say "building for Kubernetes $(kubernetes_version) into $cache: ${missing[*]}" \
 		"(about 5 minutes from nothing, then not again)"
 	mkdir -p -- "$cache"
 	{
 		flock 9 # whoever comes second waits here, and then finds the work done
-		build_binary controlplane main.go .
-		[[ -z $kubectl ]] || build_binary kubectl cmd/kubectl/main.go ./cmd/kubectl
+		for name in "${missing[@]}"; do
+			build_binary "$name"
+		done
 	} 9>"$cache/lock"
+}
+
+# The server always, kubectl where the installed one will not do.
+build_server() {
+	local names=(controlplane)
+	kubectl_installed || names+=(kubectl)
+	build_missing "${names[@]}"
+}
+
+build() {
+	build_server
+	build_missing auditor
+	say "all is built in $cache"
 }

@@ -24,13 +24,15 @@ usage() {
 	cat <<-END
 		usage: controlplane.sh COMMAND
 
-		  build                     build the server (and kubectl, if the installed one is too old)
+		  build                     build the server and the auditor (and kubectl, if the installed one is too old)
 		  up [--tie PID] DIR        start one in the new folder DIR; with --tie it ends when PID does
 		  down DIR                  end it; DIR stays, for its logs
 		  stop [--kill] DIR         end the process, orderly or by SIGKILL, to be started again ...
 		  start DIR                 ... with the same data, port, keys and tokens
 		  run [--keep] -- CMD...    up in a temporary folder, CMD with DIR/env set, then down and away
 		  token DIR NAMESPACE NAME  print a token of that ServiceAccount, good for an hour
+		  audit DIR [OPTION]...     judge all that ever happened to the VMIs of a running one (cmd/auditor)
+		  audit --self-test         show that the auditor finds what it is there to find
 
 		DIR/env sets KUBECONFIG, APISERVER_URL, CONTROLPLANE_DIR and PATH; DIR/log and DIR/audit.log
 		are the server's. README.md has the environment variables.
@@ -173,7 +175,7 @@ launch() {
 			((${fd##*/} <= 2)) || eval "exec ${fd##*/}>&-"
 		done
 		export GOMEMLIMIT=$memory
-		exec setsid "$(cat "$dir/binary")" -etcd-data "$dir/etcd" -tie "$(cat "$dir/tie")" -- \
+		exec setsid "$(cat "$dir/binary")" -etcd-data "$dir/etcd" -etcd-url "$dir/etcd.url" -tie "$(cat "$dir/tie")" -- \
 			--bind-address=127.0.0.1 --advertise-address=127.0.0.1 \
 			--secure-port="$(cat "$dir/port")" \
 			--shutdown-watch-termination-grace-period=2s \
@@ -274,11 +276,11 @@ up() {
 	dir=$(realpath -m -- "$1")
 	[[ ! -e $dir/port ]] || die "$dir was used before: take another folder, or start what is in it"
 	choose_crds
-	build quiet
+	build_server
 	mkdir -p -- "$dir/etcd"
 	chmod 700 "$dir" "$dir/etcd"
 	umask 077
-	binary_path controlplane main.go >"$dir/binary"
+	binary_path controlplane >"$dir/binary"
 	echo "$tie" >"$dir/tie"
 	echo "${VSOCK_APISERVER_FLAGS-}" >"$dir/flags"
 	write_keys "$dir"
@@ -335,6 +337,17 @@ token() {
 	# shellcheck source=/dev/null
 	source "$dir/env"
 	kubectl create token --namespace "$2" --duration 1h "$3"
+}
+
+audit() {
+	local dir
+	build_missing auditor
+	if [[ ${1-} == --self-test ]]; then
+		exec "$(binary_path auditor)" "$@"
+	fi
+	dir=$(existing "${1-}")
+	shift
+	exec "$(binary_path auditor)" --etcd "$(cat "$dir/etcd.url")" --audit-log "$dir/audit.log" "$@"
 }
 
 # Asks process $1, a child of ours, to end, and makes it.
@@ -408,7 +421,7 @@ main() {
 	(($# == 0)) || shift
 	case $command in
 	build) build ;;
-	up | stop | start | token | run) "$command" "$@" ;;
+	up | stop | start | token | audit | run) "$command" "$@" ;;
 	down) stop "$@" ;;
 	-h | --help | help) usage ;;
 	*) bad_usage ;;

@@ -6,7 +6,7 @@
 // that is not known here goes to kube-apiserver as it is. No controller-manager, scheduler or kubelet: see
 // README.md for what that means.
 //
-//	controlplane -etcd-data DIR [-tie PID] -- KUBE-APISERVER-FLAGS...
+//	controlplane -etcd-data DIR [-etcd-url FILE] [-tie PID] -- KUBE-APISERVER-FLAGS...
 package main
 
 import (
@@ -44,6 +44,7 @@ func main() {
 
 func run() int {
 	data := flag.String("etcd-data", "", "folder of etcd's database")
+	urlFile := flag.String("etcd-url", "", "file to write the URL of etcd's client port to")
 	tie := flag.Int("tie", 0, "exit when this process is gone")
 	flag.Parse()
 	if *data == "" {
@@ -63,9 +64,15 @@ func run() int {
 	}
 	defer etcd.Close()
 
+	where := "http://" + etcd.Clients[0].Addr().String()
+	if *urlFile != "" {
+		if err := os.WriteFile(*urlFile, []byte(where+"\n"), 0o600); err != nil {
+			fmt.Fprintf(os.Stderr, "controlplane: %v\n", err)
+			return 1
+		}
+	}
 	command := app.NewAPIServerCommand()
-	where := "--etcd-servers=http://" + etcd.Clients[0].Addr().String()
-	command.SetArgs(append([]string{where}, flag.Args()...))
+	command.SetArgs(append([]string{"--etcd-servers=" + where}, flag.Args()...))
 	return cli.Run(command)
 }
 

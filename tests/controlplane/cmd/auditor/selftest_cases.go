@@ -1,0 +1,255 @@
+package main
+
+// cannotBeRead stands for a story that no judgement may come of.
+const cannotBeRead = "cannot be read"
+
+var cases = []selfTest{
+	{name: "a leader, its end and its successor", story: with(taken, func(s *story) {
+		s.give(17000, "b-1", "two", "uid-2", 8+stripes)
+	}), check: func(r *report) string {
+		if len(r.Failovers) != 1 || len(r.Failovers[0].TimesMs) != 1 || r.Failovers[0].TimesMs[0] != 15001 {
+			return "the failover took 15001 ms"
+		}
+		return expect("CIDs", 2, r.CIDs) + expect("terms", 2, r.Raises) + expect("late", 0, len(r.Late))
+	}},
+	{name: "a failover that took too long is said to", story: with(taken, func(s *story) {
+		s.lease(21000, "b-1", "b-1", 8)
+		s.give(21500, "b-1", "two", "uid-2", 8+stripes)
+	}), check: func(r *report) string { return expect("over", 1, r.Failovers[0].Over) }},
+
+	// Uniqueness.
+	{name: "two VMIs with one CID", rule: ruleUnique, story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes*3)
+	})},
+	{name: "one CID for a VMI that is leaving and another", rule: ruleUnique, story: with(begin, func(s *story) {
+		s.put(vmiPrefix+"ns/one", `{"metadata":{"uid":"uid-1","deletionTimestamp":"2026-01-01T00:00:00Z"},
+			"status":{"phase":"Succeeded","VSOCKCID":98311}}`)
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes*3)
+	})},
+	{name: "a CID that two VMIs share for one revision only", rule: ruleUnique, story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes*3)
+		s.gone("two")
+	})},
+	{name: "a CID given again after its VMI was deleted", story: with(begin, func(s *story) {
+		s.gone("one")
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes*3)
+	}), check: func(r *report) string { return expect("reused", 1, r.Reused) }},
+	{name: "a VMI created anew under its name starts without a CID", story: with(begin, func(s *story) {
+		s.gone("one")
+		s.vmi("one", "uid-1b", `{"phase":"Pending"}`)
+		s.give(1600, "a-1", "one", "uid-1b", 7+stripes*4)
+		s.give(1700, "a-1", "two", "uid-2", 7+stripes*3)
+	})},
+	{name: "a shared CID after the Lease was deleted is chance", story: with(begin, func(s *story) {
+		s.logged(1600, "", "delete", "leases", "kubevirt/"+component, 200, "", 0)
+		s.put(leaseKey, "")
+		s.lease(1700, "b-1", "b-1", 7+stripes)
+		s.give(1800, "b-1", "two", "uid-2", 7+stripes*3)
+	}), check: func(r *report) string {
+		return expect("by chance", 1, len(r.ByChance)) + expect("episodes", 1, len(r.Episodes))
+	}},
+	{name: "a shared CID within one term is none, whatever happened before", rule: ruleUnique,
+		story: with(begin, func(s *story) {
+			s.put(leaseKey, "")
+			s.lease(1700, "b-1", "b-1", 9)
+			s.give(1800, "b-1", "two", "uid-2", 9+stripes)
+			s.give(1900, "b-1", "three", "uid-3", 9+stripes)
+		})},
+	{name: "a shared CID after the term was lowered is chance", story: with(taken, func(s *story) {
+		s.lease(17000, "", "b-1", 6)
+		s.process(17000, "a-2", "a")
+		s.lease(33000, "a-2", "a-2", 7)
+		s.give(33100, "a-2", "two", "uid-2", 7+stripes*3)
+	}), check: func(r *report) string {
+		return expect("by chance", 1, len(r.ByChance)) + expect("set by hand", 1, r.HandTerms)
+	}},
+
+	// From Scheduled on.
+	{name: "a CID that changes while Running", rule: ruleFixed, story: with(begin, func(s *story) {
+		s.vmi("one", "uid-1", `{"phase":"Running","VSOCKCID":98311}`)
+		s.give(1600, "a-1", "one", "uid-1", 7+stripes*4)
+	})},
+	{name: "a CID that is taken away after Scheduled", rule: ruleFixed, story: with(begin, func(s *story) {
+		s.vmi("one", "uid-1", `{"phase":"Scheduled","VSOCKCID":98311}`)
+		s.vmi("one", "uid-1", `{"phase":"Scheduled"}`)
+	})},
+	{name: "a CID that comes after Scheduled", rule: ruleFixed, story: with(begin, func(s *story) {
+		s.vmi("two", "uid-2", `{"phase":"Scheduled"}`)
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes*4)
+	})},
+	{name: "a CID that changes when the phase has fallen back", rule: ruleFixed, story: with(begin, func(s *story) {
+		s.vmi("one", "uid-1", `{"phase":"WaitingForSync","VSOCKCID":98311,
+			"phaseTransitionTimestamps":[{"phase":"Scheduled"}]}`)
+		s.give(1600, "a-1", "one", "uid-1", 7+stripes*4)
+	})},
+	{name: "a CID that changes before Scheduled is only counted", story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "one", "uid-1", 7+stripes*4)
+	}), check: func(r *report) string { return expect("changed before", 1, r.ChangedBefore) }},
+
+	// Values and stripes.
+	{name: "CID 2", rule: ruleValid, story: with(taken, func(s *story) {
+		s.lease(16600, "", "b-1", 1+stripes)
+		s.lease(16700, "b-1", "b-1", 2+stripes)
+		s.give(17000, "b-1", "two", "uid-2", 2)
+	})},
+	{name: "a CID above the range", rule: ruleValid, story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "two", "uid-2", 7+1<<31)
+	})},
+	{name: "a CID of the stripe beside", rule: ruleStripe, story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "two", "uid-2", 8+stripes)
+	})},
+	{name: "a refused CID of another's stripe", rule: ruleStripe, story: with(taken, func(s *story) {
+		s.refused(17000, "b-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a CID of a term that is raised later", rule: ruleStripe, story: with(begin, func(s *story) {
+		s.give(1600, "a-1", "two", "uid-2", 8+stripes)
+		s.lease(1700, "a-1", "a-1", 8)
+	})},
+	{name: "a term found under one's own name", rule: ruleStripe, also: ruleNoRight, story: with(begin, func(s *story) {
+		s.lease(1600, "", "b-1", 9)
+		s.lease(1700, "b-1", "b-1", 9)
+		s.give(1800, "b-1", "two", "uid-2", 9+stripes)
+	})},
+	{name: "a CID that no request has written", rule: ruleUnknown, story: with(begin, func(s *story) {
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+	})},
+	{name: "a CID that no request has written, but the server was killed", story: with(begin, func(s *story) {
+		s.note(1550, `"kind":"server","what":"kill"`)
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+	}), check: func(r *report) string { return expect("unlogged", 1, r.Unlogged) }},
+	{name: "a patch of something else", rule: ruleStrange, story: with(begin, func(s *story) {
+		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/one", 200,
+			`[{"op":"test","path":"/metadata/uid","value":"uid-1"},{"op":"remove","path":"/status/VSOCKCID"}]`, 0)
+	})},
+	{name: "a patch that reached another object than was meant", rule: ruleUnexpected, story: with(begin, func(s *story) {
+		rev := s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/two", 200, patchOf("uid-1", 32775), rev)
+	})},
+
+	// Terms.
+	{name: "one term for two", rule: ruleTerm, story: with(taken, func(s *story) {
+		s.lease(17000, "", "b-1", 15)
+		s.lease(17001, "", "b-1", 6+1<<30)
+		s.lease(17002, "", "b-1", 6+1<<30+1<<29)
+		s.lease(17003, "", "b-1", 7+1<<31-10)
+		s.lease(17004, "", "b-1", 6)
+		s.lease(33000, "a-2", "a-2", 7)
+	})},
+	{name: "a term raised by too much", rule: ruleTerm, story: with(begin, func(s *story) {
+		s.lease(16500, "b-1", "b-1", 7+maxStep+1)
+	})},
+	{name: "a term that goes back", rule: ruleTerm, story: with(begin, func(s *story) {
+		s.lease(16500, "b-1", "b-1", 6)
+	})},
+	{name: "the term after the last is 0", story: func() *story {
+		s := newStory()
+		s.process(0, "a-1", "a")
+		s.lease(900, "", "nobody", 1<<31-1)
+		s.lease(1000, "a-1", "a-1", 0)
+		s.give(1500, "a-1", "one", "uid-1", stripes)
+		return s
+	}},
+
+	// The right to write.
+	{name: "a write 10.2 s after the last renewal: within the slack", story: with(begin, func(s *story) {
+		s.give(11200, "a-1", "two", "uid-2", 7+stripes)
+	}), check: func(r *report) string { return expect("late", 1, len(r.Late)) }},
+	{name: "a write 12 s after the last renewal", rule: ruleRight, story: with(begin, func(s *story) {
+		s.give(13000, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a refused write 12 s after the last renewal", rule: ruleRight, story: with(begin, func(s *story) {
+		s.refused(13000, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a write 12 s after the term was raised, but it was renewed", story: with(begin, func(s *story) {
+		s.lease(4000, "a-1", "a-1", 7)
+		s.give(13000, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a renewal that came too late brings nothing back", rule: ruleRight, story: with(begin, func(s *story) {
+		s.lease(14000, "a-1", "a-1", 7)
+		s.give(14500, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a write that the network held back", story: with(begin, func(s *story) {
+		s.open(10, "a", 1)
+		s.up(999, 999, "a", 1, 500)
+		s.mode(8000, "a", "hold")
+		s.up(9000, 13000, "a", 1, 500)
+		s.mode(13000, "a", "pass")
+		s.give(13001, "a-1", "two", "uid-2", 7+stripes)
+	}), check: func(r *report) string {
+		if len(r.Late) != 1 || r.Late[0].Why != "sent before the end, then held by the network (hold)" {
+			return "not explained"
+		}
+		return ""
+	}},
+	{name: "a write that was sent after the end, into a network that held it", rule: ruleRight,
+		story: with(begin, func(s *story) {
+			s.open(10, "a", 1)
+			s.up(999, 999, "a", 1, 500)
+			s.mode(8000, "a", "hold")
+			s.up(12500, 13000, "a", 1, 500)
+			s.mode(13000, "a", "pass")
+			s.give(13001, "a-1", "two", "uid-2", 7+stripes)
+		})},
+	{name: "what another process of the replica has sent is no excuse", rule: ruleRight,
+		story: with(begin, func(s *story) {
+			s.note(11000, `"kind":"ended","identity":"a-1","replica":"a","status":1`)
+			s.open(10, "a", 1)
+			s.open(11500, "a", 2)
+			s.up(999, 999, "a", 1, 500)
+			s.up(12500, 13000, "a", 1, 500)
+			s.up(9000, 12999, "a", 2, 500)
+			s.give(13001, "a-1", "two", "uid-2", 7+stripes)
+		})},
+	{name: "a write after the Lease was given back", rule: ruleRight, story: with(begin, func(s *story) {
+		s.lease(2000, "a-1", "", 7)
+		s.give(2100, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a write by one who never led", rule: ruleNoRight, story: with(begin, func(s *story) {
+		s.logged(1600, "b-1", "patch", "virtualmachineinstances", "ns/one", 422, "", 0)
+	})},
+	{name: "a second raising, since the answer to the first was lost", story: with(taken, func(s *story) {
+		s.lease(28000, "b-1", "b-1", 9)
+		s.give(37000, "b-1", "two", "uid-2", 9+stripes)
+	})},
+	{name: "a read after the process was resumed", rule: ruleResumed, story: with(begin, func(s *story) {
+		s.note(2000, `"kind":"signal","identity":"a-1","signal":"STOP","leading":true`)
+		s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
+		s.logged(22001, "a-1", "get", "leases", "kubevirt/"+component, 200, "", 0)
+	})},
+	{name: "a write after the process was resumed in time", story: with(begin, func(s *story) {
+		s.note(2000, `"kind":"signal","identity":"a-1","signal":"STOP","leading":true`)
+		s.note(4000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
+		s.give(4500, "a-1", "two", "uid-2", 7+stripes)
+	}), check: func(r *report) string { return expect("resumed", 0, r.Resumed) }},
+
+	// The evidence itself.
+	{name: "a User-Agent without an identity is one of its own", rule: ruleNoRight, story: with(begin, func(s *story) {
+		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"ResponseComplete","verb":"patch","userAgent":` +
+			`"vsock-cid-controller/1.0","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances",` +
+			`"namespace":"ns","name":"one"},"responseStatus":{"code":200},"requestReceivedTimestamp":"` + stamp(1600) +
+			`","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
+	})},
+	{name: "the ServiceAccount under another User-Agent", rule: ruleAnonymous, story: with(begin, func(s *story) {
+		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"ResponseComplete","verb":"update","userAgent":"curl",` +
+			`"user":{"username":"system:serviceaccount:kubevirt:vsock-cid-controller"},"objectRef":{"resource":"leases",` +
+			`"namespace":"kubevirt","name":"vsock-cid-controller"},"responseStatus":{"code":409},` +
+			`"requestReceivedTimestamp":"` + stamp(1600) + `","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
+	})},
+	{name: "a request that was received and never answered counts", rule: ruleResumed, story: with(begin, func(s *story) {
+		s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
+		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"RequestReceived","verb":"get","userAgent":` +
+			`"vsock-cid-controller/1.0 (a-1)","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances"},` +
+			`"requestReceivedTimestamp":"` + stamp(22002) + `","stageTimestamp":"` + stamp(22002) + `"}` + "\n")
+	})},
+	{name: "a line of the log that was torn", story: with(begin, func(s *story) {
+		s.log.WriteString(`{"kind":"Event","auditID":"to`)
+		s.give(1600, "a-1", "two", "uid-2", 7+stripes)
+	}), check: func(r *report) string { return expect("patches", 2, r.Patches) }},
+	{name: "a hole in the history", rule: cannotBeRead, story: with(begin, func(s *story) {
+		s.current[vmiPrefix+"ns/one"]++
+		s.vmi("one", "uid-1", `{"phase":"Running","VSOCKCID":98311}`)
+	})},
+	{name: "a VMI that cannot be read", rule: cannotBeRead, story: with(begin, func(s *story) {
+		s.put(vmiPrefix+"ns/two", "k8s\x00")
+	})},
+}
