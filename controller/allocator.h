@@ -172,9 +172,10 @@ void allocator_tick(struct allocator *a, uint64_t now_ms);
  * False without a term. A few instructions. */
 bool allocator_is_pressed(const struct allocator *a);
 
-/** The smallest step from @base to a term whose stripe is under half used, 1 .. 64; 0: there is none. Less
- * than a microsecond. */
-uint32_t allocator_raise_step(const struct allocator *a, uint32_t base);
+/** The smallest step from @base to a term whose stripe is under half used, 1 .. 64; 0: there is none. @base
+ * is the term that the Lease shows: ours, or a later one, after a raising of which nobody knows that it was
+ * done. It is remembered, for whether VMIs wait goes by the same answer. Less than a microsecond. */
+uint32_t allocator_raise_step(struct allocator *a, uint32_t base);
 
 /* ---- figures ---- */
 

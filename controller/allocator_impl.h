@@ -74,6 +74,7 @@ struct allocator {
 	bool stopped;
 	uint64_t right_until_ms;
 	uint32_t term;
+	uint32_t base;   /* the term that the Lease shows: ours, or a later one where a raising has failed */
 	uint32_t stripe; /* that of the term, or another one while that is used up and no step of it helps */
 	/* work */
 	uint64_t waiting;

@@ -19,6 +19,7 @@ void allocator_set_term(struct allocator *a, uint32_t term)
 {
 	a->has_term = true;
 	a->term = term;
+	a->base = term;
 	use_stripe(a, cid_stripe_of(term));
 }
 
@@ -43,10 +44,10 @@ bool allocator_is_pressed(const struct allocator *a)
 }
 
 /* The term's wrap from 2147483647 to 0 makes no difference here: K divides 2^31. */
-uint32_t allocator_raise_step(const struct allocator *a, uint32_t base)
+static uint32_t find_step(const struct allocator *a)
 {
 	for (uint32_t step = 1; step <= MAX_STEP; step++) {
-		uint32_t stripe = cid_stripe_of(base + step);
+		uint32_t stripe = cid_stripe_of(a->base + step);
 		uint32_t left = cid_pool_stripe_free(a->pool, stripe);
 
 		if (left > cid_pool_stripe_size(a->pool, stripe) - left)
@@ -55,10 +56,15 @@ uint32_t allocator_raise_step(const struct allocator *a, uint32_t base)
 	return 0;
 }
 
+uint32_t allocator_raise_step(struct allocator *a, uint32_t base)
+{
+	a->base = base;
+	return find_step(a);
+}
+
 bool allocator_may_draw(const struct allocator *a)
 {
-	return cid_pool_stripe_free(a->pool, cid_stripe_of(a->term)) > 0 ||
-	       allocator_raise_step(a, a->term) == 0;
+	return cid_pool_stripe_free(a->pool, cid_stripe_of(a->term)) > 0 || find_step(a) == 0;
 }
 
 /* Finds the stripe to draw from. I1: that of our term, as long as it has a free CID. Then the term has to be

@@ -329,6 +329,27 @@ START_TEST(a_range_that_is_nearly_full_is_drawn_from_elsewhere)
 }
 END_TEST
 
+START_TEST(who_waits_goes_by_the_term_that_the_lease_shows)
+{
+	given_small_stripes(NULL);
+	lead(5);
+	fill(5, STRIPE_SIZE);
+	fill_many(10, 64, STRIPE_SIZE / 2);
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	see(vmi_with("b", VMI_PHASE_PENDING), 0);
+	expect_nothing(0);
+	/* A raising was done, but its answer lost: no next one helps. */
+	ck_assert_uint_eq(allocator_raise_step(a, 9), 0);
+	expect_patch("a", 0);
+	ck_assert_uint_eq(allocator_raise_step(a, 8), 1);
+	expect_nothing(0);
+	allocator_set_term(a, 9);
+	expect_patch("b", 0);
+	ck_assert_uint_eq(cid_stripe_of(wish.cid), 9);
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -344,6 +365,7 @@ int main(void)
 		a_cid_of_the_own_stripe_that_has_rested_ends_the_wait,
 		who_waits_for_the_term_is_not_forgotten_over_a_pause_of_the_server,
 		a_range_that_is_nearly_full_is_drawn_from_elsewhere,
+		who_waits_goes_by_the_term_that_the_lease_shows,
 	};
 
 	return suite_run("allocator_stripes", tests, ARRAY_LEN(tests));
