@@ -11,9 +11,6 @@
 #define MAX_WISHES_A_SECOND 32
 #define MAX_WISHES_A_MINUTE 96
 
-/* Most terms that a raising for room skips. */
-#define MAX_STEP 64
-
 /* Processes are compared with their ledgers in turn, one every so many steps. */
 #define STEPS_A_CHECK 64
 
@@ -159,46 +156,6 @@ static void check_need(struct process *p, const struct entry *e)
 		sim_fail(s, "I8", "a write to v%u, which needs none", e->slot);
 }
 
-/* CIDs of @stripe, and how many of them cannot be given, as far as @p can know. */
-static uint32_t count_used(const struct process *p, uint32_t stripe, uint32_t *size)
-{
-	const struct cid_range *range = &p->sim->range;
-	uint64_t cid = (uint64_t)(range->min - cid_stripe_of(range->min)) + stripe;
-	uint32_t used = 0;
-
-	for (*size = 0; cid <= range->max; cid += CID_STRIPES) {
-		if (cid < range->min)
-			continue;
-		++*size;
-		used += !cid_range_contains(range, (uint32_t)cid) ||
-			ledger_is_touched(&p->ledger, (uint32_t)cid, p->sim->queue.now_ms);
-	}
-	return used;
-}
-
-/* DESIGN "Term stripes": a fresh CID is of the own stripe. Only if that is used up, and no step of the term
- * leads to one that is under half used, it may be of another one. */
-static bool overflows(struct process *p, uint32_t cid)
-{
-	uint32_t size;
-
-	if (cid_stripe_of(cid) == cid_stripe_of(p->term))
-		return false;
-	p->sim->tally.overflows++;
-	/* What there was no memory to let rest stays taken for good, and may have used it up. */
-	if (p->was_short)
-		return true;
-	if (count_used(p, cid_stripe_of(p->term), &size) < size)
-		sim_fail(p->sim, "I1", "%u is not of the stripe of term %u, which has free ones", cid,
-			 p->term);
-	for (uint32_t step = 1; step <= MAX_STEP; step++)
-		if (count_used(p, cid_stripe_of(p->term + step), &size) * 2 < size)
-			sim_fail(p->sim, "I1",
-				 "%u is not of the stripe of term %u, which could be raised by %u", cid,
-				 p->term, step);
-	return true;
-}
-
 static void check_cid(struct process *p, struct entry *e, const struct wish *w, struct author *author)
 {
 	struct sim *s = p->sim;
@@ -213,7 +170,7 @@ static void check_cid(struct process *p, struct entry *e, const struct wish *w, 
 	/* An owner may use its own again, though another one has gone. */
 	if (c == NULL && ledger_rests(&p->ledger, w->cid, s->queue.now_ms))
 		sim_fail(s, "I5", "%u for v%u rests", w->cid, e->slot);
-	author->overflow = c != NULL && c->asked ? c->overflow : overflows(p, w->cid);
+	author->overflow = c != NULL && c->asked ? c->overflow : auditor_overflows(p, w->cid);
 }
 
 uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *author)

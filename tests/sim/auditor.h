@@ -4,12 +4,15 @@
  * history, and a ledger for each process (ledger.h), kept from what that process was told.
  *
  * What it checks where:
- *   each write    I1 unique, I2 fixed, I6 valid, I8 no write that changes nothing
- *   each wish     I2, I3 informed, I5 held and rested, I6, I7 gated, I8 only for who is in need, I9 window
- * and rate, and that a fresh CID is of the own stripe while that has a free one each notice   I4 verified:
- * ASSIGNED where the look shows it, once for each write; no false alarms every so many steps, for one process
- * after the other: the allocator's own validation, its gauges and holds against the ledger the end       all
- * that need a CID have one, nothing is in flight, nothing stirs
+ * - each write: I1 unique, I2 fixed, I6 valid, I8 no write that changes nothing
+ * - each wish: I1 term and right to write, I2, I3 informed, I5 held and rested, I6, I7 gated, I8 only for who
+ *   is in need, I9 window and rate; and that a fresh CID is of the own stripe, while that has a free one or a
+ *   step of the term leads to a better one
+ * - each raising for room: that it was called for, and by the right step
+ * - each notice: I4 verified: ASSIGNED where the look shows it, once for each write; no false alarms
+ * - every so many steps, for one process after the other: the allocator's own validation, its gauges and
+ * holds against the ledger
+ * - the end: all that need a CID have one, nothing is in flight, nothing stirs
  */
 #ifndef SIM_AUDITOR_H
 #define SIM_AUDITOR_H
@@ -55,6 +58,19 @@ void auditor_turned_down(struct sim *s, uint32_t serial);
 uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *author);
 
 void auditor_notice(struct process *p, const struct notice *n);
+
+/** A fresh CID that @p asks for. True: it is outside the own stripe, and may be. See auditor_stripes.c. */
+bool auditor_overflows(struct process *p, uint32_t cid);
+
+/** @p is about to raise the term from p->base by @step for room, 0: no step would help. */
+void auditor_raises(struct process *p, uint32_t step);
+
+/** Compares what @p says of its own stripe with its ledger. */
+void auditor_check_stripe(struct process *p);
+
+/** CIDs of @stripe, or with CID_STRIPES of all, that can be given by the range but not by @p: at most, or
+ * @sure: at least. */
+uint32_t auditor_unavailable(struct process *p, uint32_t stripe, bool sure);
 
 /** After each event. */
 void auditor_step(struct sim *s);

@@ -155,25 +155,27 @@ static void check_holds(struct process *p, const struct allocator_stats *stats)
 		sim_fail(p->sim, "I9", "%s holds too many CIDs", p->name);
 }
 
-/* What cannot be given any more, of the range; @sure: and must not be. */
-static uint64_t count_unavailable(struct process *p, bool sure)
+static bool is_counted(const struct ledger *l, uint32_t cid, uint32_t stripe)
+{
+	return (stripe == CID_STRIPES || cid_stripe_of(cid) == stripe) && cid_range_contains(l->range, cid);
+}
+
+uint32_t auditor_unavailable(struct process *p, uint32_t stripe, bool sure)
 {
 	const struct ledger *l = &p->ledger;
 	struct auditor *a = &p->sim->auditor;
+	uint64_t now_ms = p->sim->queue.now_ms;
 	uint32_t n = 0;
 
 	make_room(a, l->claim_count + l->rest_count);
 	for (uint32_t i = 0; i < l->claim_count; i++)
-		if (cid_range_contains(l->range, l->claims[i].cid) &&
-		    (!sure || ledger_binds(l, &l->claims[i])))
+		if (is_counted(l, l->claims[i].cid, stripe) && (!sure || ledger_binds(l, &l->claims[i])))
 			a->touched[n++] = l->claims[i].cid;
 	for (uint32_t i = 0; i < l->rest_count; i++) {
 		const struct rest *r = &l->rests[i];
 
-		if (!cid_range_contains(l->range, r->cid))
-			continue;
-		if (sure ? r->binds && r->until_ms > p->sim->queue.now_ms
-			 : r->until_ms >= p->sim->queue.now_ms)
+		if (is_counted(l, r->cid, stripe) &&
+		    (sure ? r->binds && r->until_ms > now_ms : r->until_ms >= now_ms))
 			a->touched[n++] = r->cid;
 	}
 	return count_distinct(a->touched, n);
@@ -187,8 +189,9 @@ static void check_available(struct process *p, const struct allocator_stats *sta
 	 * let rest stays taken for good. */
 	if (p->paused_until_ms != 0 || p->was_short)
 		return;
-	expect_between(p, "available", stats->available, size - count_unavailable(p, false),
-		       size - count_unavailable(p, true));
+	auditor_check_stripe(p);
+	expect_between(p, "available", stats->available, size - auditor_unavailable(p, CID_STRIPES, false),
+		       size - auditor_unavailable(p, CID_STRIPES, true));
 }
 
 void auditor_check_process(struct process *p)

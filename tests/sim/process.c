@@ -51,16 +51,26 @@ static bool next_wish(struct process *p, struct wish *w)
 	return found;
 }
 
+static void tick(struct process *p)
+{
+	uint64_t now_ms = p->sim->queue.now_ms;
+
+	if (allocator_deadline(p->core) <= now_ms)
+		allocator_tick(p->core, now_ms);
+}
+
 /* Who needs room does not wait for the next renewal. */
 static void hurry(struct process *p)
 {
 	struct sim *s = p->sim;
 
-	if (p->hurries || !process_may_write(p) || !allocator_is_pressed(p->core) ||
-	    allocator_raise_step(p->core, s->term) == 0)
+	if (p->hurries || !process_may_write(p) || !allocator_is_pressed(p->core))
+		return;
+	p->base = s->term;
+	if (allocator_raise_step(p->core, p->base) == 0)
 		return;
 	p->hurries = true;
-	queue_at(&s->queue, &p->renewal, s->queue.now_ms + sim_below(s, 2 * s->profile.delay_ms + 1));
+	queue_sooner(&s->queue, &p->renewal, s->queue.now_ms + sim_below(s, 2 * s->profile.delay_ms + 1));
 }
 
 void process_turn(struct process *p)
@@ -71,8 +81,7 @@ void process_turn(struct process *p)
 	struct wish wish;
 
 	p->look.uid[0] = '\0';
-	if (allocator_deadline(p->core) <= now_ms)
-		allocator_tick(p->core, now_ms);
+	tick(p);
 	while (!s->failed && next_wish(p, &wish))
 		send(p, &wish);
 	hurry(p);
@@ -228,7 +237,7 @@ static void raise_term(struct process *p, uint32_t step)
 
 	s->term = (s->term + step) & TERM_BITS_MASK;
 	s->holder = p->id;
-	p->term = s->term;
+	p->term = p->base = s->term;
 	p->has_term = true;
 	TRACE(s, p->name, "has term %u", p->term);
 	allocator_set_term(p->core, p->term);
@@ -264,8 +273,14 @@ static void lose_lease(struct process *p)
 static bool renew(struct process *p)
 {
 	struct sim *s = p->sim;
-	uint32_t step = allocator_is_pressed(p->core) ? allocator_raise_step(p->core, s->term) : 0;
+	uint32_t step = 0;
 
+	tick(p);
+	if (allocator_is_pressed(p->core)) {
+		p->base = s->term;
+		step = allocator_raise_step(p->core, p->base);
+		auditor_raises(p, step);
+	}
 	if (s->holder != p->id && !s->at_rest)
 		return false;
 	if (sim_strikes(s, FAULT_NOT_RENEWED)) {

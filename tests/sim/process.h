@@ -33,6 +33,7 @@ struct process {
 	bool has_term;
 	bool stopped;
 	uint32_t term;
+	uint32_t base; /* the Lease's, when it last looked for a step */
 	uint64_t right_until_ms;
 	struct event renewal; /* of the Lease */
 	bool hurries;         /* and it comes early, because room is short */

@@ -74,11 +74,21 @@ static uint32_t one_of(struct rng *rng, const uint32_t *values, size_t count)
 #define ONE_OF(rng, ...)                                                                                     \
 	one_of(rng, (const uint32_t[]){__VA_ARGS__}, ARRAY_LEN(((const uint32_t[]){__VA_ARGS__})))
 
+/* All but a small part of the range is excluded: every stripe is more than half used, so that no step of the
+ * term helps and those that are used up are left for others. */
+static void exclude_nearly_all(struct profile *p, struct rng *rng)
+{
+	uint32_t keep = CID_STRIPES * ONE_OF(rng, 1, 2, 2, 4);
+
+	if (p->max - p->min >= 2 * keep)
+		p->excluded[p->excluded_count++] = (struct cid_span){p->min + keep, p->max};
+}
+
 static void draw_exclusions(struct profile *p, struct rng *rng)
 {
 	uint32_t size = p->max - p->min + 1;
 
-	p->excluded_count = size > 8 ? below(rng, PROFILE_MAX_EXCLUDED + 1) : 0;
+	p->excluded_count = size > 8 ? below(rng, PROFILE_MAX_EXCLUDED) : 0;
 	for (uint32_t i = 0; i < p->excluded_count; i++) {
 		uint32_t first = p->min + below(rng, size);
 
@@ -100,6 +110,8 @@ static void draw_range(struct profile *p, struct rng *rng)
 		p->max = p->min + (CID_STRIPES << ONE_OF(rng, 1, 4, 5, 6, 6, 6)) - 1;
 	}
 	draw_exclusions(p, rng);
+	if (p->wide && below(rng, 8) == 0)
+		exclude_nearly_all(p, rng);
 }
 
 static void draw_cluster(struct profile *p, struct rng *rng)
@@ -131,7 +143,7 @@ static void draw_storm(struct profile *p, struct rng *rng)
 	unsigned int fault = below(rng, FAULT_LAST_OF_REQUEST + 1);
 
 	memset(p->chance, 0, sizeof(*p->chance) * (FAULT_LAST_OF_REQUEST + 1));
-	p->chance[fault] = (uint16_t)between(rng, 300, 1000);
+	p->chance[fault] = (uint16_t)between(rng, 500, 1000);
 }
 
 /* Everything that goes wrong does so more often. */
@@ -145,7 +157,7 @@ static void draw_faults(struct profile *p, struct rng *rng)
 {
 	if (below(rng, 4) != 0)
 		draw_group(p, rng, FAULT_NO_CONNECTION, FAULT_LAST_OF_REQUEST);
-	if (below(rng, 16) == 0)
+	if (below(rng, 10) == 0)
 		draw_storm(p, rng);
 	if (below(rng, 2) == 0)
 		draw_group(p, rng, FAULT_WATCH_STALLED, FAULT_LIST_STALE);

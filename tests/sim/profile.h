@@ -62,7 +62,7 @@ enum fault {
 
 extern const char *const fault_names[FAULT_COUNT];
 
-#define PROFILE_MAX_EXCLUDED 3
+#define PROFILE_MAX_EXCLUDED 4 /* entries; they may overlap */
 
 struct profile {
 	bool wide;

@@ -28,6 +28,12 @@ void queue_at(struct queue *q, struct event *e, uint64_t at_ms)
 		abort();
 }
 
+void queue_sooner(struct queue *q, struct event *e, uint64_t at_ms)
+{
+	if (!heap_contains(&e->node) || at_ms < e->node.key >> ORDER_BITS)
+		queue_at(q, e, at_ms);
+}
+
 void queue_cancel(struct queue *q, struct event *e)
 {
 	heap_remove(&q->heap, &e->node);

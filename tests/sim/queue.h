@@ -31,6 +31,9 @@ void queue_free(struct queue *q);
 
 /** @e happens at @at_ms (not before now); one that is already inside is moved. */
 void queue_at(struct queue *q, struct event *e, uint64_t at_ms);
+
+/** The same, but it is not moved to a later time. */
+void queue_sooner(struct queue *q, struct event *e, uint64_t at_ms);
 void queue_cancel(struct queue *q, struct event *e);
 
 /** Takes out what is next and sets now_ms to its time. NULL: nothing is left before @end_ms. */
