@@ -78,7 +78,7 @@ static void write_failed(struct election *e, uint64_t now_ms)
 		leader_failed(e, now_ms);
 		return;
 	}
-	if (e->flight.wish.action == ELECTION_CREATE)
+	if (e->record.state == ELECTION_ABSENT) /* perhaps not any more */
 		election_record_forget(&e->record);
 	e->current = false;
 	e->next_ms = now_ms + election_jittered_retry(e);

@@ -31,8 +31,8 @@ enum election_age election_record_age(const struct election_record *r, const cha
 		return r->state == ELECTION_UNKNOWN ? ELECTION_NEWER : ELECTION_UNCLEAR;
 	if (rv[0] == '\0' || !rv_compare(rv, r->rv, &order))
 		return ELECTION_UNCLEAR;
-	if (order == 0)
-		return ELECTION_SAME;
+	if (order == 0) /* seen before, but not known any more */
+		return r->state == ELECTION_UNKNOWN ? ELECTION_NEWER : ELECTION_SAME;
 	return order < 0 ? ELECTION_OLDER : ELECTION_NEWER;
 }
 

@@ -293,6 +293,43 @@ START_TEST(a_creation_with_an_unknown_outcome_is_no_lead)
 }
 END_TEST
 
+START_TEST(a_creation_that_is_seen_before_it_fails_is_no_lead)
+{
+	uint64_t sent;
+
+	given_fresh_candidate();
+	expect_read();
+	answer_is(ELECTION_MISSING);
+	expect_create();
+	sent = now;
+	watch_shows("9", ME, 77);
+	answer_is(ELECTION_FAILED);
+	expect_role(ELECTION_STANDBY);
+	now = election_deadline(e);
+	ck_assert_uint_ge(now, sent + RETRY);
+	expect_read();
+	answer_shows("9", ME, 77);
+	expect_claim(78);
+	finish();
+}
+END_TEST
+
+START_TEST(what_was_seen_before_is_known_again_after_a_read)
+{
+	given_fresh_candidate();
+	expect_read();
+	answer_shows("9", "other", 77);
+	election_absent(e, "10", now);
+	expect_create();
+	answer_is(ELECTION_FAILED);
+	expect_pause();
+	expect_read();
+	answer_shows("10", "other", 78); /* created at the position of the list that lacked it */
+	expect_quiet_until(now + DURATION);
+	finish();
+}
+END_TEST
+
 START_TEST(who_loses_the_race_reads_after_a_pause_and_waits_for_the_winner)
 {
 	given_fresh_candidate();
@@ -358,6 +395,8 @@ int main(void)
 		a_write_with_an_unknown_outcome_is_done_again_not_looked_up,
 		a_write_that_was_not_applied_is_done_again_after_a_pause,
 		a_creation_with_an_unknown_outcome_is_no_lead,
+		a_creation_that_is_seen_before_it_fails_is_no_lead,
+		what_was_seen_before_is_known_again_after_a_read,
 		who_loses_the_race_reads_after_a_pause_and_waits_for_the_winner,
 		who_creates_too_late_reads_after_a_pause,
 		a_lease_that_vanishes_before_the_write_is_created,
