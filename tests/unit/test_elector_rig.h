@@ -6,6 +6,7 @@
 #define UNIT_TEST_ELECTOR_RIG_H
 
 #include <check.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
@@ -24,9 +25,7 @@
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases"
 #define LEASE  LEASES "/l"
 
-#define DURATION_MS 1000
-#define DEADLINE_MS 700
-#define RETRY_MS    100
+#define RETRY_MS 100
 
 struct candidate {
 	char identity[16];
@@ -58,9 +57,32 @@ struct rig {
 	int status;
 	json_t *object; /* of the last answer */
 	struct logger log;
+	/* So long that nothing expires, however slow the machine; see short_times(). */
+	uint32_t duration_ms;
+	uint32_t deadline_ms;
 };
 
 static struct rig rig;
+
+static inline void on_candidate_closed(void *data)
+{
+	struct candidate *c = data;
+
+	c->closed++;
+}
+
+static inline void close_candidate(struct candidate *c)
+{
+	elector_close(c->elector, on_candidate_closed, c);
+	kube_client_close(c->client, on_candidate_closed, c);
+	ck_assert_uint_eq(c->closed, 0);
+}
+
+/* Handlers run before the loop sleeps: the test shall look first. */
+static inline void look(void)
+{
+	uv_stop(&rig.loop);
+}
 
 static inline void on_led(void *data, uint32_t term)
 {
@@ -69,7 +91,10 @@ static inline void on_led(void *data, uint32_t term)
 	ck_assert_uint_gt(c->extended, 0);
 	ck_assert_uint_eq(c->lost, 0);
 	c->led++;
+	look();
 	c->term = term;
+	if (c->close_when_led)
+		close_candidate(c);
 }
 
 static inline void on_extended(void *data, uint64_t until_ms)
@@ -79,6 +104,7 @@ static inline void on_extended(void *data, uint64_t until_ms)
 	ck_assert_uint_eq(c->lost, 0);
 	ck_assert_uint_gt(until_ms, c->until_ms);
 	c->extended++;
+	look();
 	c->until_ms = until_ms;
 }
 
@@ -87,6 +113,7 @@ static inline void on_lost(void *data, const char *reason)
 	struct candidate *c = data;
 
 	c->lost++;
+	look();
 	(void)snprintf(c->reason, sizeof(c->reason), "%s", reason);
 }
 
@@ -95,8 +122,9 @@ static inline void on_stale(void *data)
 	struct candidate *c = data;
 
 	c->stale++;
+	look();
 	if (c->always_fresh)
-		elector_set_fresh(c->elector, clock_boot_ms() + 60000);
+		elector_set_fresh(c->elector, UINT64_MAX);
 }
 
 static inline uint32_t on_step(void *data, uint32_t base)
@@ -115,7 +143,7 @@ static const struct elector_handler candidate_handler = {
 	.step = on_step,
 };
 
-static inline struct kube_client *open_client(struct logger *log)
+static inline struct kube_client *open_client(struct logger *log, const char *user_agent)
 {
 	char url[64];
 	struct kube_config config = {.server = url};
@@ -125,7 +153,7 @@ static inline struct kube_client *open_client(struct logger *log)
 	ck_assert_int_eq(kube_client_open(&client,
 					  &(struct kube_client_options){.loop = &rig.loop,
 									.config = &config,
-									.user_agent = "t/1",
+									.user_agent = user_agent,
 									.log = log},
 					  NULL),
 			 0);
@@ -136,11 +164,18 @@ static inline struct kube_client *open_client(struct logger *log)
 static inline void open_rig(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
-	rig = (struct rig){0};
+	rig = (struct rig){.duration_ms = 60000, .deadline_ms = 50000};
 	log_init(&rig.log, -1, LOG_LEVEL_INFO, "test");
 	ck_assert_int_eq(uv_loop_init(&rig.loop), 0);
 	rig.sim = apisim_embedded_open(&rig.loop);
-	rig.client = open_client(&rig.log);
+	rig.client = open_client(&rig.log, "test/1");
+}
+
+/* For tests in which a right or a Lease has to end. */
+static inline void short_times(void)
+{
+	rig.duration_ms = 1000;
+	rig.deadline_ms = 700;
 }
 
 static inline void on_called(struct kube_call *call, const struct kube_answer *answer)
@@ -217,6 +252,35 @@ static inline void fault(const char *rule)
 	expect_request("POST", "/apisim/faults", rule, 200);
 }
 
+static inline void on_breath(uv_timer_t *timer)
+{
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* So often the last one was applied since it was set. Takes its time: it is asked again and again. */
+static inline json_int_t faults_applied(void)
+{
+	uv_timer_t breath;
+
+	(void)uv_timer_init(&rig.loop, &breath);
+	(void)uv_timer_start(&breath, on_breath, 20, 0);
+	while (!uv_is_closing((uv_handle_t *)&breath))
+		(void)uv_run(&rig.loop, UV_RUN_ONCE);
+	(void)uv_run(&rig.loop, UV_RUN_NOWAIT); /* ends it */
+	expect_request("GET", "/apisim/faults", NULL, 200);
+	return json_integer_value(
+		json_object_get(json_array_get(rig.object, json_array_size(rig.object) - 1), "applied"));
+}
+
+/* All connections are dropped, that of this request too; new ones are refused for so long. */
+static inline void restart_server(unsigned int ms)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/apisim/restart?ms=%u", ms);
+	expect_request("POST", path, NULL, 0);
+}
+
 static inline void no_faults(void)
 {
 	expect_request("DELETE", "/apisim/faults", NULL, 200);
@@ -233,7 +297,7 @@ static inline void start(struct candidate *c, const char *identity, bool fresh)
 	log_init(&c->log, dup(fileno(log)), LOG_LEVEL_DEBUG, "test");
 	ck_assert_int_eq(fclose(log), 0);
 	rng_init_seeded(&c->rng, (uint64_t)identity[0]);
-	c->client = open_client(&c->log);
+	c->client = open_client(&c->log, "candidate/1");
 	ck_assert_msg(elector_open(&c->elector,
 				   &(struct elector_options){.loop = &rig.loop,
 							     .client = c->client,
@@ -242,8 +306,8 @@ static inline void start(struct candidate *c, const char *identity, bool fresh)
 							     .namespace = "kubevirt",
 							     .name = "l",
 							     .identity = c->identity,
-							     .lease_duration_ms = DURATION_MS,
-							     .renew_deadline_ms = DEADLINE_MS,
+							     .lease_duration_ms = rig.duration_ms,
+							     .renew_deadline_ms = rig.deadline_ms,
 							     .retry_period_ms = RETRY_MS,
 							     .handler = &candidate_handler,
 							     .data = c},
@@ -267,6 +331,7 @@ static inline void on_given_up(void *data)
 	struct candidate *c = data;
 
 	c->given_up++;
+	look();
 }
 
 static inline void give_up(struct candidate *c)
@@ -276,21 +341,18 @@ static inline void give_up(struct candidate *c)
 	LOOP_UNTIL(&rig.loop, c->given_up == 1);
 }
 
-static inline void on_candidate_closed(void *data)
+/* Its end, after close_candidate(). */
+static inline void expect_closed(struct candidate *c)
 {
-	struct candidate *c = data;
-
-	c->closed++;
+	LOOP_UNTIL(&rig.loop, c->closed == 2);
+	(void)close(c->log.fd);
 }
 
 /* As a kill does: nothing is released. */
 static inline void stop(struct candidate *c)
 {
-	elector_close(c->elector, on_candidate_closed, c);
-	ck_assert_uint_eq(c->closed, 0);
-	kube_client_close(c->client, on_candidate_closed, c);
-	LOOP_UNTIL(&rig.loop, c->closed == 2);
-	(void)close(c->log.fd);
+	close_candidate(c);
+	expect_closed(c);
 }
 
 static inline void on_closed(void *data)
