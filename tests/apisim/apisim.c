@@ -138,5 +138,5 @@ void apisim_close(struct apisim *s, void (*cb)(struct apisim *s))
 	s->on_closed = cb;
 	uv_close((uv_handle_t *)&s->pump, on_handle_closed);
 	uv_close((uv_handle_t *)&s->compactor, on_handle_closed);
-	http_server_close(&s->http, on_http_closed);
+	http_server_end(&s->http, on_http_closed);
 }

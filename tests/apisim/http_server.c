@@ -115,7 +115,7 @@ void http_server_pause(struct http_server *s, uint64_t ms)
 	(void)uv_timer_start(&s->resume, on_resume, ms > 0 ? ms : 1, 0);
 }
 
-void http_server_close(struct http_server *s, void (*cb)(struct http_server *s))
+void http_server_end(struct http_server *s, void (*cb)(struct http_server *s))
 {
 	assert(!s->closing);
 	s->closing = true;

@@ -40,7 +40,7 @@ void http_server_pause(struct http_server *s, uint64_t ms);
 void http_server_drop_all(struct http_server *s);
 
 /** Closes everything. Called once; the memory goes in @cb. */
-void http_server_close(struct http_server *s, void (*cb)(struct http_server *s));
+void http_server_end(struct http_server *s, void (*cb)(struct http_server *s));
 
 /** For http_conn: one is gone. */
 void http_server_conn_closed(struct http_server *s);

@@ -2,9 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "sim/sim.h"
 
 void trace_reset(struct trace *t, enum trace_mode mode)
 {
@@ -12,7 +11,9 @@ void trace_reset(struct trace *t, enum trace_mode mode)
 	t->lines = 0;
 	t->sum = 0xcbf29ce484222325u;
 	if (mode == TRACE_TAIL && t->tail == NULL)
-		t->tail = sim_alloc(TRACE_LINES, sizeof(*t->tail));
+		t->tail = malloc(TRACE_LINES * sizeof(*t->tail));
+	if (mode == TRACE_TAIL && t->tail == NULL)
+		abort();
 }
 
 void trace_free(struct trace *t)

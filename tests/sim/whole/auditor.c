@@ -1,0 +1,490 @@
+#include "sim/whole/auditor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apisim/must.h"
+#include "apisim/tree.h"
+#include "cid/pool.h"
+#include "sim/whole/world.h"
+
+#define TERM_MASK 0x7fffffffu
+
+/* One raising is of so many at most (DESIGN "Term stripes"). */
+#define MAX_STEP 64
+
+/* A process may take a CID for used so long after its last owner has gone, the quarantine apart: its cache is
+ * stale, or it has not heard of the end of a write. */
+#define MEMORY_US 900000000u
+
+/* ---- books ---- */
+
+static struct writer *writer_of(struct world *w, uint32_t serial)
+{
+	return &w->auditor.writers[serial];
+}
+
+static uint64_t now_of(const struct process *p)
+{
+	return vloop_boot_us(&p->loop);
+}
+
+void auditor_reset(struct world *w)
+{
+	struct auditor *a = &w->auditor;
+
+	for (uint32_t i = 0; i < a->writer_room; i++)
+		free(a->writers[i].asked);
+	free(a->writers);
+	free(a->used);
+	memset(a, 0, sizeof(*a));
+}
+
+void auditor_started(struct process *p)
+{
+	struct auditor *a = &p->world->auditor;
+	struct writer *writer;
+
+	if (p->serial >= a->writer_room) {
+		uint32_t room = p->serial + 16;
+
+		a->writers = world_grow(a->writers, room, sizeof(*a->writers));
+		memset(&a->writers[a->writer_room], 0, (room - a->writer_room) * sizeof(*a->writers));
+		a->writer_room = room;
+	}
+	p->world->tally.processes++;
+	writer = writer_of(p->world, p->serial);
+	(void)snprintf(writer->identity, sizeof(writer->identity), "%s", p->identity);
+}
+
+void auditor_ended(struct process *p)
+{
+	p->world->tally.leaders += writer_of(p->world, p->serial)->led;
+}
+
+static struct book *find_book(struct auditor *a, const char *name)
+{
+	for (int i = 0; i < AUDITOR_BOOKS; i++)
+		if (strcmp(a->books[i].name, name) == 0)
+			return &a->books[i];
+	return NULL;
+}
+
+const struct book *auditor_book(const struct world *w, const char *name)
+{
+	return find_book((struct auditor *)&w->auditor, name);
+}
+
+/* Somebody has @cid, or is to have it: it may count as used for a while after. */
+static void note_use(struct world *w, uint32_t cid)
+{
+	struct auditor *a = &w->auditor;
+	uint64_t until_us = w->agenda.now_us + MEMORY_US + (uint64_t)w->profile.quarantine_ms * 1000;
+
+	for (uint32_t i = 0; i < a->used_count; i++) {
+		if (a->used[i].cid == cid) {
+			a->used[i].until_us = until_us;
+			return;
+		}
+	}
+	if (a->used_count == a->used_room) {
+		a->used_room = a->used_room * 2 + 64;
+		a->used = world_grow(a->used, a->used_room, sizeof(*a->used));
+	}
+	a->used[a->used_count++] = (struct used){.cid = cid, .until_us = until_us};
+}
+
+/* CIDs of @stripe that nobody can take for used. */
+static uint32_t free_in(const struct world *w, uint32_t stripe)
+{
+	const struct auditor *a = &w->auditor;
+	uint64_t cid = (uint64_t)(w->range.min - cid_stripe_of(w->range.min)) + stripe;
+	uint32_t count = 0;
+
+	for (; cid <= w->range.max; cid += CID_STRIPES)
+		count += cid >= w->range.min && cid_range_contains(&w->range, (uint32_t)cid);
+	for (uint32_t i = 0; i < a->used_count; i++)
+		count -= a->used[i].until_us > w->agenda.now_us && cid_stripe_of(a->used[i].cid) == stripe &&
+			 cid_range_contains(&w->range, a->used[i].cid);
+	return count;
+}
+
+/* ---- what leaves ---- */
+
+static struct request *find_request(struct writer *writer, const char *uid, uint32_t cid)
+{
+	for (uint32_t i = 0; i < writer->asked_count; i++)
+		if (writer->asked[i].cid == cid && strcmp(writer->asked[i].uid, uid) == 0)
+			return &writer->asked[i];
+	return NULL;
+}
+
+static void note_request(struct writer *writer, const struct letter *letter, bool overflow)
+{
+	struct request *r;
+
+	if (writer->asked_count == writer->asked_room) {
+		writer->asked_room = writer->asked_room * 2 + 16;
+		writer->asked = world_grow(writer->asked, writer->asked_room, sizeof(*writer->asked));
+	}
+	r = &writer->asked[writer->asked_count++];
+	*r = (struct request){.cid = letter->cid, .overflow = overflow};
+	memcpy(r->uid, letter->uid, sizeof(r->uid));
+}
+
+static bool raised_term_of(const struct writer *writer, uint32_t stripe)
+{
+	uint32_t count = writer->term_count < AUDITOR_TERMS ? writer->term_count : AUDITOR_TERMS;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (cid_stripe_of(writer->terms[i]) == stripe)
+			return true;
+	return false;
+}
+
+/* The CID of a write that leaves: of an own stripe, or asked for before; or there was none left. */
+static void check_cid(struct process *p, const struct letter *letter)
+{
+	struct world *w = p->world;
+	struct writer *writer = writer_of(w, p->serial);
+	uint32_t last;
+	bool overflow;
+
+	if (!cid_range_contains(&w->range, letter->cid))
+		world_fail(w, "I6", "%s asks for %u, which may not be given", p->name, letter->cid);
+	if (find_request(writer, letter->uid, letter->cid) != NULL || writer->term_count == 0)
+		return;
+	overflow = !raised_term_of(writer, cid_stripe_of(letter->cid));
+	last = writer->terms[(writer->term_count - 1) % AUDITOR_TERMS];
+	if (overflow && free_in(w, cid_stripe_of(last)) > 0)
+		world_fail(w, "stripe", "%s asks for %u, but its term is %u and has %u free ones", p->name,
+			   letter->cid, last, free_in(w, cid_stripe_of(last)));
+	w->tally.overflows += overflow;
+	note_request(writer, letter, overflow);
+	note_use(w, letter->cid);
+}
+
+static void check_right(struct process *p, const struct posted *r, const struct letter *letter)
+{
+	struct world *w = p->world;
+	const struct writer *writer = writer_of(w, p->serial);
+	bool late = writer->led && letter->sent_us > writer->right_us;
+
+	if (letter->kind == LETTER_VMI && !writer->led)
+		world_fail(w, "leads", "%s writes to a VMI and has never led", p->name);
+	else if (letter->kind == LETTER_OTHER && !writer->led)
+		world_fail(w, "standby", "%s does not lead, but sends %s %s", p->name, r->method, r->path);
+	else if (late && (letter->kind == LETTER_VMI || writer->acts))
+		world_fail(w, "right", "%s sends %s %s %llu ms after the end of its right", p->name,
+			   r->method, r->path,
+			   (unsigned long long)(letter->sent_us - writer->right_us) / 1000);
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Of a JSON patch: the uid that it tests for, and the CID that it adds. */
+static void read_patch(struct tree *t, const struct node *root, struct letter *letter)
+{
+	for (uint32_t i = 0; root != NULL && root->kind == NODE_ARRAY && i < root->count; i++) {
+		const struct node *op = root->items[i];
+		const struct node *value = node_get(op, "value");
+		int64_t cid;
+
+		if (node_is(t, node_get(op, "path"), "/metadata/uid") && node_str(t, value, NULL) != NULL)
+			(void)snprintf(letter->uid, sizeof(letter->uid), "%s", node_str(t, value, NULL));
+		if (!node_is(t, node_get(op, "op"), "add"))
+			continue;
+		if (node_to_int(value, &cid) || node_to_int(node_get(value, "VSOCKCID"), &cid))
+			letter->cid = (uint32_t)cid;
+	}
+}
+
+static void read_claim(struct tree *t, const struct node *root, const struct process *p,
+		       struct letter *letter)
+{
+	const struct node *spec = node_get(root, "spec");
+	const struct node *holder = node_get(spec, "holderIdentity");
+	int64_t term = 0;
+
+	letter->claims = node_is(t, holder, p->identity);
+	letter->frees = holder == NULL || holder->kind == NODE_NULL || node_is(t, holder, "");
+	(void)node_to_int(node_get(spec, "leaseTransitions"), &term);
+	letter->term = (uint32_t)term;
+}
+
+static void read_body(const struct process *p, const struct posted *r, struct letter *letter)
+{
+	struct tree t;
+	struct node *root;
+
+	tree_init(&t);
+	root = tree_parse(&t, r->body, r->body_len);
+	if (letter->kind == LETTER_VMI)
+		read_patch(&t, root, letter);
+	else if (letter->kind == LETTER_LEASE)
+		read_claim(&t, root, p, letter);
+	tree_free(&t);
+}
+
+/* Whoever renews, or writes to a VMI, takes himself for the leader. */
+static bool is_act(const struct writer *writer, const struct letter *letter)
+{
+	if (letter->kind == LETTER_VMI)
+		return true;
+	return letter->kind == LETTER_LEASE && letter->claims && writer->led && writer->term_count > 0 &&
+	       letter->term == writer->terms[(writer->term_count - 1) % AUDITOR_TERMS];
+}
+
+void auditor_sent(struct process *p, const struct posted *r, struct letter *letter)
+{
+	struct writer *writer = writer_of(p->world, p->serial);
+
+	*letter = (struct letter){.process = p->serial, .sent_us = now_of(p)};
+	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
+	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
+	letter->watch = strstr(r->path, "watch=") != NULL;
+	if (strcmp(r->method, "GET") == 0)
+		letter->kind = LETTER_READ;
+	else if (strstr(r->path, "/virtualmachineinstances") != NULL)
+		letter->kind = LETTER_VMI;
+	else if (strstr(r->path, "/leases") != NULL)
+		letter->kind = LETTER_LEASE;
+	else
+		letter->kind = LETTER_OTHER;
+	if (letter->kind != LETTER_READ)
+		read_body(p, r, letter);
+	p->world->tally.requests++;
+	NOTE(p->world, p->name, "> %s %s %.*s", r->method, r->path, (int)r->body_len,
+	     r->body != NULL ? r->body : "");
+	writer->acts = writer->acts || is_act(writer, letter);
+	check_right(p, r, letter);
+	if (letter->kind == LETTER_VMI)
+		check_cid(p, letter);
+}
+
+/* ---- answers ---- */
+
+void auditor_answered(struct process *p, const struct letter *letter, int status)
+{
+	struct world *w = p->world;
+	struct writer *writer = writer_of(w, p->serial);
+	uint64_t until_us = letter->sent_us + (uint64_t)w->profile.deadline_ms * 1000;
+	uint64_t now_us = now_of(p);
+
+	NOTE(w, p->name, "< %d", status);
+	if (letter->kind != LETTER_LEASE || !letter->claims || status < 200 || status > 299)
+		return;
+	/* What comes after the end gives nothing back. */
+	if (now_us > until_us || (writer->led && now_us > writer->right_us))
+		return;
+	if (letter->raised) {
+		writer->terms[writer->term_count++ % AUDITOR_TERMS] = letter->term;
+		writer->led = true;
+	}
+	if (writer->led && until_us > writer->right_us)
+		writer->right_us = until_us;
+}
+
+/* ---- commits ---- */
+
+static bool is_started(struct tree *t, const struct node *status)
+{
+	static const char *const started[] = {"Scheduled", "Running", "Succeeded", "Failed"};
+	const struct node *stamps = node_get(status, "phaseTransitionTimestamps");
+
+	for (size_t i = 0; i < ARRAY_LEN(started); i++)
+		if (node_is(t, node_get(status, "phase"), started[i]))
+			return true;
+	for (uint32_t i = 0; stamps != NULL && stamps->kind == NODE_ARRAY && i < stamps->count; i++)
+		if (node_is(t, node_get(stamps->items[i], "phase"), "Scheduled"))
+			return true;
+	return false;
+}
+
+static void read_vmi(const struct object *o, struct book *out)
+{
+	struct tree t;
+	struct buf text;
+	const struct node *root;
+	const struct node *status;
+	const struct node *devices;
+	const struct node *wants;
+	int64_t cid = 0;
+
+	tree_init(&t);
+	must_buf(&text);
+	root = object_parse(o, 0, &t, &text);
+	status = node_get(root, "status");
+	devices = node_get(node_get(node_get(root, "spec"), "domain"), "devices");
+	wants = node_get(devices, "autoattachVSOCK");
+	*out = (struct book){.started = is_started(&t, status)};
+	(void)snprintf(out->name, sizeof(out->name), "%s", o->name);
+	(void)snprintf(out->uid, sizeof(out->uid), "%s", o->uid);
+	out->wants = wants != NULL && wants->kind == NODE_BOOL && wants->raw.len == strlen("true");
+	out->deleting = node_get(node_get(root, "metadata"), "deletionTimestamp") != NULL;
+	out->has_cid = node_to_int(node_get(status, "VSOCKCID"), &cid);
+	out->cid = (uint32_t)cid;
+	buf_free(&text);
+	tree_free(&t);
+}
+
+/* DESIGN does not promise anything of two writers of whom one had no CID left in his own stripe. */
+static void tell_duplicate(struct world *w, const struct book *x, const struct book *y)
+{
+	if (w->profile.tagged)
+		w->tally.tagged_duplicates++;
+	else if (x->writer != y->writer && (x->overflow || y->overflow))
+		w->tally.unpromised++;
+	else
+		world_fail(w, "I1", "p%u gave %u to %s, which %s has from p%u", x->writer, x->cid, x->name,
+			   y->name, y->writer);
+}
+
+static void check_unique(struct world *w, const struct book *written)
+{
+	for (int i = 0; i < AUDITOR_BOOKS; i++) {
+		const struct book *b = &w->auditor.books[i];
+
+		if (b->name[0] != '\0' && b->has_cid && b->cid == written->cid && b->writer != 0 &&
+		    strcmp(b->uid, written->uid) != 0)
+			tell_duplicate(w, written, b);
+	}
+}
+
+static void check_our_write(struct world *w, const struct book *before, struct book *after,
+			    const struct letter *cause)
+{
+	struct writer *writer = writer_of(w, cause->process);
+	const struct request *r = find_request(writer, after->uid, after->cid);
+
+	w->tally.vmi_writes++;
+	w->auditor.last_write_us = w->agenda.now_us;
+	if (before == NULL || before->started)
+		world_fail(w, "I2", "p%u wrote %u to %s, which had started", cause->process, after->cid,
+			   after->name);
+	if (!after->has_cid || !cid_range_contains(&w->range, after->cid))
+		world_fail(w, "I6", "p%u wrote %u, which may not be given", cause->process, after->cid);
+	if (cause->cid != after->cid || strcmp(cause->uid, after->uid) != 0)
+		world_fail(w, "rig", "p%u wrote something else than it has sent", cause->process);
+	after->overflow = r != NULL && r->overflow;
+	check_unique(w, after);
+}
+
+static void put_vmi(struct world *w, const struct object *o, struct letter *cause)
+{
+	struct book *b = find_book(&w->auditor, o->name);
+	struct book after;
+	bool same;
+
+	read_vmi(o, &after);
+	if (b != NULL && strcmp(b->uid, after.uid) != 0)
+		b->name[0] = '\0'; /* cannot be: it is removed first */
+	same = b != NULL && b->name[0] != '\0' && b->has_cid == after.has_cid && b->cid == after.cid;
+	after.writer = same ? b->writer : cause->process;
+	after.overflow = same && b->overflow;
+	NOTE(w, "api", "%s %s cid=%u%s%s by p%u", after.name, after.uid, after.has_cid ? after.cid : 0,
+	     after.started ? " started" : "", after.deleting ? " deleting" : "", cause->process);
+	if (!same && cause->process != 0)
+		check_our_write(w, b, &after, cause);
+	if (after.has_cid)
+		note_use(w, after.cid);
+	if (b == NULL)
+		b = find_book(&w->auditor, "");
+	*b = after;
+}
+
+/* How far @to is ahead of @from, as serial numbers (RFC 1982). */
+static uint32_t ahead(uint32_t to, uint32_t from)
+{
+	return (to - from) & TERM_MASK;
+}
+
+static void check_our_claim(struct world *w, const struct lease_book *before, const struct lease_book *after,
+			    const struct letter *cause)
+{
+	const char *self = writer_of(w, cause->process)->identity;
+	uint32_t step = ahead(after->term, before->term);
+	bool ours = before->exists && strcmp(before->holder, self) == 0;
+
+	if (after->holder[0] == '\0') {
+		if (!ours)
+			world_fail(w, "Lease", "p%u frees the Lease of %s", cause->process, before->holder);
+	} else if (strcmp(after->holder, self) != 0) {
+		world_fail(w, "Lease", "p%u gives the Lease to %s", cause->process, after->holder);
+	}
+	if (w->profile.tagged || !before->exists)
+		return;
+	if (step > MAX_STEP)
+		world_fail(w, "Lease", "p%u sets the term from %u to %u", cause->process, before->term,
+			   after->term);
+	if (!ours && after->holder[0] != '\0' && step == 0)
+		world_fail(w, "Lease", "p%u takes the Lease and does not raise the term", cause->process);
+}
+
+static void put_lease(struct world *w, const struct object *o, struct letter *cause)
+{
+	struct lease_book *l = &w->auditor.lease;
+	struct lease_book after = {.exists = true};
+	const char *holder;
+	const struct node *spec;
+	struct tree t;
+	struct buf text;
+	int64_t term = 0;
+
+	tree_init(&t);
+	must_buf(&text);
+	spec = node_get(object_parse(o, 0, &t, &text), "spec");
+	holder = node_str(&t, node_get(spec, "holderIdentity"), NULL);
+	(void)node_to_int(node_get(spec, "leaseTransitions"), &term);
+	after.term = (uint32_t)term;
+	(void)snprintf(after.holder, sizeof(after.holder), "%s", holder != NULL ? holder : "");
+	NOTE(w, "api", "Lease of \"%s\", term %u, by p%u", after.holder, after.term, cause->process);
+	if (cause->process != 0) {
+		check_our_claim(w, l, &after, cause);
+		cause->raised = !l->exists || l->term != after.term;
+	}
+	*l = after;
+	buf_free(&text);
+	tree_free(&t);
+}
+
+void auditor_put(struct world *w, const struct object *o, struct letter *cause)
+{
+	if (o->resource->id == RESOURCE_VMI)
+		put_vmi(w, o, cause);
+	else if (o->resource->id == RESOURCE_LEASE)
+		put_lease(w, o, cause);
+}
+
+void auditor_removed(struct world *w, const struct object *last, const struct letter *cause)
+{
+	struct book *b = last->resource->id == RESOURCE_VMI ? find_book(&w->auditor, last->name) : NULL;
+
+	if (cause->process != 0)
+		world_fail(w, "rig", "p%u removes %s", cause->process, last->name);
+	if (last->resource->id == RESOURCE_LEASE)
+		w->auditor.lease = (struct lease_book){0};
+	if (b == NULL)
+		return;
+	NOTE(w, "api", "%s %s is gone", b->name, b->uid);
+	if (b->has_cid)
+		note_use(w, b->cid);
+	*b = (struct book){0};
+}
+
+/* ---- tagged runs ---- */
+
+void auditor_tagged_act(struct world *w)
+{
+	uint32_t room = (w->range.max - w->range.min) / CID_STRIPES;
+	double terms = 0;
+
+	for (uint32_t i = 0; i < w->auditor.writer_room; i++)
+		terms += w->auditor.writers[i].term_count;
+	w->tally.tagged_acts++;
+	w->tally.tagged_chance += terms / CID_STRIPES * w->profile.slots / room;
+}

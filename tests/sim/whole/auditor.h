@@ -1,0 +1,119 @@
+/**
+ * auditor: judges. It reads what leaves each process, what the server commits, and which answers come back,
+ * and knows nothing else of the processes: their right to write, their terms and what they asked for are
+ * books of its own.
+ *
+ *   what leaves   no request of one who leads after the end of his right (send time of the last renewal that
+ *                 was answered in time + renew deadline, by his own clock); no write to a VMI by one who
+ * never led; no write but to the Lease by a standby; a CID of the range, in a stripe of a term that he raised
+ * himself, or the one that he asked for before for the same VMI each commit   I1 unique, I2 fixed, I6 valid,
+ * and the CID is what was asked for; the Lease is freed by its holder alone, taken with a higher term, never
+ * set back at rest       one leader, whom the Lease names; all know all; each VMI that needs a CID has one of
+ * its own and, while the gate is closed, none gets a new one; nobody writes anything any more
+ *
+ * Where a CID was drawn outside the own stripes because those were used up, DESIGN does not promise I1: such
+ * draws and the duplicates that come of them are counted apart. So are the duplicates of tagged runs.
+ */
+#ifndef SIM_WHOLE_AUDITOR_H
+#define SIM_WHOLE_AUDITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apisim/object.h"
+#include "sim/whole/letter.h"
+
+struct process;
+struct world;
+
+/** A VMI as it is stored. */
+struct book {
+	char name[24]; /* "" : unused */
+	char uid[LETTER_UID_MAX];
+	bool wants;
+	bool started;
+	bool deleting;
+	bool has_cid;
+	uint32_t cid;
+	uint32_t writer; /* process that wrote the CID; 0: somebody else */
+	bool overflow;   /* it was drawn outside the own stripes */
+};
+
+#define AUDITOR_BOOKS 64
+#define AUDITOR_TERMS 256
+
+struct request {
+	char uid[LETTER_UID_MAX];
+	uint32_t cid;
+	bool overflow;
+};
+
+/** A process, while it lives and after. */
+struct writer {
+	char identity[64];
+	bool led;
+	bool acts; /* it has done what only a leader does */
+	uint64_t right_us;
+	uint32_t terms[AUDITOR_TERMS]; /* that it raised itself; the last ones, in a ring */
+	uint32_t term_count;
+	struct request *asked;
+	uint32_t asked_count, asked_room;
+};
+
+struct used {
+	uint32_t cid;
+	uint64_t until_us;
+};
+
+struct lease_book {
+	bool exists;
+	char holder[64];
+	uint32_t term;
+	uint32_t highest; /* ever */
+};
+
+struct auditor {
+	struct writer *writers; /* by serial */
+	uint32_t writer_room;
+	struct book books[AUDITOR_BOOKS];
+	struct used *used; /* CIDs that somebody had, or was to have */
+	uint32_t used_count, used_room;
+	struct lease_book lease;
+	uint64_t last_write_us; /* to a VMI, by one of us */
+	uint32_t quiet_checks;
+};
+
+/** Empties all books. */
+void auditor_reset(struct world *w);
+
+void auditor_started(struct process *p);
+void auditor_ended(struct process *p);
+
+/** A request leaves @p now. */
+struct posted {
+	const char *method;
+	const char *path; /* with the query */
+	const char *body;
+	size_t body_len;
+};
+
+/** Fills in *letter. */
+void auditor_sent(struct process *p, const struct posted *r, struct letter *letter);
+
+/** The whole answer to @letter has come to @p. */
+void auditor_answered(struct process *p, const struct letter *letter, int status);
+
+/** Something is about to be stored or removed, because of @cause. */
+void auditor_put(struct world *w, const struct object *o, struct letter *cause);
+void auditor_removed(struct world *w, const struct object *last, const struct letter *cause);
+
+/** Somebody does to the Lease what stands outside of I1. */
+void auditor_tagged_act(struct world *w);
+
+/** The VMI called @name, NULL where there is none. */
+const struct book *auditor_book(const struct world *w, const char *name);
+
+/** Whether all is as it should be at rest; else *why says what is not. */
+bool auditor_is_settled(struct world *w, const char **why);
+
+#endif

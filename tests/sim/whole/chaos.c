@@ -1,0 +1,191 @@
+#include "sim/whole/chaos.h"
+
+#include <stdio.h>
+
+#include "apisim/must.h"
+#include "sim/whole/world.h"
+
+#define LEASE "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/vsock-cid-controller"
+
+/* ---- processes ---- */
+
+static struct process *any_process(struct world *w)
+{
+	return &w->processes[world_below(w, w->profile.processes)];
+}
+
+/* Mostly seconds, now and then minutes. */
+static uint64_t any_time_us(struct world *w)
+{
+	uint64_t below_ms = world_below(w, 4) == 0 ? 300000 : 25000;
+
+	return (uint64_t)world_below(w, (uint32_t)below_ms) * 1000;
+}
+
+static void cut_off(struct world *w)
+{
+	uint32_t slot = world_below(w, w->profile.processes);
+	uint64_t time_us = any_time_us(w);
+
+	NOTE(w, "net", "slot %u is cut off for %llu ms", slot, (unsigned long long)time_us / 1000);
+	wire_cut(&w->wire, slot, w->agenda.now_us + time_us);
+}
+
+static void trouble_processes(struct world *w)
+{
+	if (world_strikes(w, FAULT_KILLED))
+		process_kill(any_process(w));
+	if (world_strikes(w, FAULT_TERMINATED))
+		process_terminate(any_process(w));
+	if (world_strikes(w, FAULT_PAUSED))
+		process_pause(any_process(w), any_time_us(w), false);
+	if (world_strikes(w, FAULT_SUSPENDED))
+		process_pause(any_process(w), any_time_us(w), true);
+	if (world_strikes(w, FAULT_CUT_OFF))
+		cut_off(w);
+}
+
+/* ---- the server ---- */
+
+static void on_server_goes_on(struct moment *m)
+{
+	struct world *w = container_of(m, struct chaos, server_goes_on)->world;
+
+	if (w->server.loop.stopped)
+		vloop_go_on(&w->server.loop, 0);
+}
+
+static void stall(struct world *w)
+{
+	if (w->server.loop.stopped)
+		return;
+	vloop_stop(&w->server.loop);
+	agenda_at(&w->agenda, &w->chaos.server_goes_on, w->agenda.now_us + any_time_us(w) / 4);
+}
+
+static void post(struct world *w, const char *target)
+{
+	(void)server_call(&w->server, "POST", target, NULL, NULL);
+}
+
+static void restart(struct world *w)
+{
+	char target[64];
+
+	(void)snprintf(target, sizeof(target), "/apisim/restart?ms=%u", world_between(w, 1, 30000));
+	NOTE(w, "api", "restarts: %s", target);
+	post(w, target);
+}
+
+static void trouble_server(struct world *w)
+{
+	if (world_strikes(w, FAULT_RESTARTED))
+		restart(w);
+	if (world_strikes(w, FAULT_STALLED))
+		stall(w);
+	if (world_strikes(w, FAULT_COMPACTED))
+		post(w, "/apisim/compact");
+	if (world_strikes(w, FAULT_WATCHES_ENDED))
+		post(w, world_below(w, 2) == 0 ? "/apisim/watches/close" : "/apisim/watches/close?abrupt=1");
+}
+
+/* ---- the Lease, by hand ---- */
+
+static void edit_lease(struct world *w, const char *part, const char *members)
+{
+	char body[256];
+
+	NOTE(w, "hand", "edits the Lease: %s", members);
+	(void)snprintf(body, sizeof(body), "{\"%s\":{%s}}", part, members);
+	(void)server_call(&w->server, "PATCH", LEASE, "application/merge-patch+json", body);
+}
+
+static void edit_holder(struct world *w)
+{
+	const struct process *p = any_process(w);
+	char spec[128];
+
+	(void)snprintf(spec, sizeof(spec), "\"holderIdentity\":\"%s\"",
+		       world_below(w, 2) == 0 ? p->identity : "somebody");
+	edit_lease(w, "spec", spec);
+}
+
+static void edit_term(struct world *w, uint32_t term)
+{
+	char spec[64];
+
+	(void)snprintf(spec, sizeof(spec), "\"leaseTransitions\":%u", term & INT32_MAX);
+	edit_lease(w, "spec", spec);
+}
+
+/* What stands outside of I1. */
+static void break_rules(struct world *w)
+{
+	uint32_t term = w->auditor.lease.term;
+
+	if (world_strikes(w, FAULT_LEASE_DELETED)) {
+		NOTE(w, "hand", "deletes the Lease");
+		auditor_tagged_act(w);
+		(void)server_call(&w->server, "DELETE", LEASE, NULL, NULL);
+	}
+	if (world_strikes(w, FAULT_TERM_LOWERED)) {
+		auditor_tagged_act(w);
+		edit_term(w, term - world_between(w, 1, 100));
+	}
+}
+
+static void trouble_lease(struct world *w)
+{
+	if (world_strikes(w, FAULT_HOLDER_EDITED))
+		edit_holder(w);
+	if (world_strikes(w, FAULT_HOLDER_REMOVED))
+		edit_lease(w, "spec", "\"holderIdentity\":\"\"");
+	if (world_strikes(w, FAULT_TERM_RAISED))
+		edit_term(w, w->auditor.lease.term + world_between(w, 1, 100));
+	if (world_strikes(w, FAULT_LEASE_DECORATED))
+		edit_lease(w, "metadata", "\"annotations\":{\"somebody\":\"was here\"}");
+	break_rules(w);
+}
+
+/* ---- one action ---- */
+
+static void on_next(struct moment *m)
+{
+	struct chaos *c = container_of(m, struct chaos, next);
+	struct world *w = c->world;
+
+	w->events++;
+	cluster_act(w);
+	if (w->auditor.lease.exists)
+		trouble_lease(w);
+	trouble_processes(w);
+	trouble_server(w);
+	if (--c->left == 0)
+		c->over = true;
+	else
+		agenda_at(&w->agenda, m,
+			  w->agenda.now_us + (uint64_t)world_below(w, 2 * w->profile.pace_ms + 1) * 1000);
+}
+
+void chaos_start(struct world *w)
+{
+	w->chaos = (struct chaos){
+		.world = w,
+		.next = {.run = on_next},
+		.server_goes_on = {.run = on_server_goes_on},
+		.left = w->profile.actions,
+	};
+	agenda_at(&w->agenda, &w->chaos.next, w->agenda.now_us);
+}
+
+void chaos_repair(struct world *w)
+{
+	for (uint32_t i = 0; i < w->profile.processes; i++)
+		process_resume(&w->processes[i]);
+	if (w->server.loop.stopped)
+		vloop_go_on(&w->server.loop, 0);
+	if (!server_is_up(&w->server))
+		post(w, "/apisim/restart?ms=0");
+	wire_repair(&w->wire);
+	(void)server_call(&w->server, "DELETE", "/apisim/faults", NULL, NULL);
+}

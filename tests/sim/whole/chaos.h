@@ -1,0 +1,28 @@
+/**
+ * chaos: what goes wrong with processes, the server and the Lease, and the order of a run's first part: one
+ * action of the cluster after the other, each with a chance of trouble.
+ */
+#ifndef SIM_WHOLE_CHAOS_H
+#define SIM_WHOLE_CHAOS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/whole/agenda.h"
+
+struct world;
+
+struct chaos {
+	struct world *world;
+	struct moment next;
+	struct moment server_goes_on;
+	uint32_t left; /* actions */
+	bool over;
+};
+
+void chaos_start(struct world *w);
+
+/** Everything goes on and works. */
+void chaos_repair(struct world *w);
+
+#endif

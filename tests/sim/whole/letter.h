@@ -1,0 +1,38 @@
+/**
+ * letter: what a request says, as the auditor read it when it left its process. It travels with the request,
+ * so that whatever the server commits can be held against who asked for it, when and by what right.
+ */
+#ifndef SIM_WHOLE_LETTER_H
+#define SIM_WHOLE_LETTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LETTER_UID_MAX 40
+
+enum letter_kind {
+	LETTER_READ,
+	LETTER_VMI,   /* a write to a VMI */
+	LETTER_LEASE, /* a write to a Lease */
+	LETTER_OTHER, /* any other write */
+};
+
+struct letter {
+	enum letter_kind kind;
+	uint32_t process; /* serial; 0: the cluster itself */
+	uint64_t sent_us; /* boot clock of the process */
+	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
+	bool watch;
+	bool custom; /* about kubevirt.io */
+	/* VMI: what it asks for. */
+	char uid[LETTER_UID_MAX];
+	uint32_t cid;
+	/* LEASE: what it writes. */
+	bool claims; /* holder is the process */
+	bool frees;  /* holder is nobody */
+	uint32_t term;
+	/* Filled in by the server. */
+	bool raised; /* it has changed the term */
+};
+
+#endif
