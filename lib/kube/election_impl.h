@@ -22,37 +22,34 @@ struct election_flight {
 
 struct election {
 	struct election_options options;
-	enum election_role role;
 	struct election_record record;
-
-	bool in_flight;
 	struct election_flight flight;
 
-	/* The object that the caller keeps is the version of the record: it can be written over. */
-	bool current;
-	uint64_t confirmed_ms; /* send time of the request that showed so */
+	uint64_t confirmed_ms; /* send time of the request that made the copy current */
 	uint64_t next_ms;      /* no wish before, but for an early raising */
+	uint64_t wrote_ms;     /* send time of the last write */
+	enum election_role role;
+	bool in_flight;
+	bool current; /* the caller's copy is the version of the record: it can be written over */
 	bool wrote;
-	uint64_t wrote_ms; /* send time of the last write */
-
-	/* Standby. */
-	uint64_t fresh_until_ms;
-	bool starved;     /* would write, but the caches are not fresh */
-	uint64_t poll_ms; /* next read meanwhile */
-
-	/* Leading. */
-	uint32_t term;
-	uint64_t right_until_ms;
-	bool failing;       /* the last renewal was no success */
-	uint32_t conflicts; /* since the last success */
-	bool pressed;
-	bool no_step;         /* not before the regular renewal: no step, or no tokens */
-	uint64_t tokens;      /* thousandths of a term */
-	uint64_t refilled_ms; /* they were counted */
-	char reason[ELECTION_HOLDER_MAX + 64];
-
 	bool giving_up;
 	bool checked; /* a read since then has shown that the Lease is ours */
+
+	/* Standby. */
+	bool starved; /* would write, but the caches are not fresh */
+	uint64_t fresh_until_ms;
+	uint64_t poll_ms; /* while starved: next read */
+
+	/* Leading. */
+	uint64_t right_until_ms;
+	uint64_t tokens;      /* thousandths of a term */
+	uint64_t refilled_ms; /* they were counted */
+	uint32_t term;
+	uint32_t conflicts; /* since the last success */
+	bool failing;       /* the last renewal was no success */
+	bool pressed;
+	bool no_step; /* not before the regular renewal: no step, or no tokens */
+	char reason[ELECTION_HOLDER_MAX + 64];
 };
 
 /* election.c */

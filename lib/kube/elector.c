@@ -24,29 +24,28 @@ struct elector {
 	struct kube_lease *base; /* as it was read or written last; NULL before */
 
 	struct kube_call call;
-	bool calling;
-	struct election_wish wish; /* that the call carries out */
 	struct buf path;
 	struct buf body;
+	struct election_wish wish; /* that the call carries out */
+	bool calling;
 	bool failing; /* the last request was no success */
 
+	bool closing;
+	bool giving_up;
+	unsigned int open_parts; /* handles and the watch */
 	uv_timer_t timer;
 	uv_prepare_t prepare;
-	unsigned int open_parts; /* handles and the watch */
 
 	/* What was told. */
-	bool led;
-	uint32_t term;
 	uint64_t right_until_ms;
-	bool lost;
 	uint64_t stale_ms; /* not again before */
+	uint32_t term;
+	bool led;
+	bool lost;
 	char holder[ELECTION_HOLDER_MAX + 1];
 
-	bool giving_up;
 	void (*given_up)(void *data); /* NULL once it was called */
 	void *given_up_data;
-
-	bool closing;
 	void (*close_cb)(void *data);
 	void *close_data;
 };
