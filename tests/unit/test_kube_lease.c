@@ -73,6 +73,9 @@ START_TEST(a_lease_is_read)
 
 	ck_assert_uint_eq(kube_lease_term(l), 7);
 	ck_assert_str_eq(kube_lease_holder(l), "other");
+	ck_assert_uint_eq(kube_lease_duration_s(l), 60);
+	ck_assert_str_eq(kube_lease_uid(l), "u");
+	ck_assert_str_eq(kube_lease_resource_version(l), "42");
 	kube_lease_free(l);
 	kube_lease_free(NULL);
 }
@@ -116,6 +119,9 @@ START_TEST(wrong_members_are_refused)
 		"{\"leaseTransitions\":1.0}",
 		"{\"leaseTransitions\":\"7\"}",
 		"{\"leaseTransitions\":[]}",
+		"{\"leaseDurationSeconds\":-1}",
+		"{\"leaseDurationSeconds\":2147483648}",
+		"{\"leaseDurationSeconds\":\"15\"}",
 		"{\"holderIdentity\":7}",
 		"[]",
 		"\"\"",
@@ -179,6 +185,48 @@ START_TEST(a_claim_changes_our_members_and_nothing_else)
 	ck_assert_uint_eq(kube_lease_term(l), 7);
 	ck_assert_str_eq(kube_lease_holder(l), "other");
 	kube_lease_free(l);
+}
+END_TEST
+
+/* Members of the spec of @whole after @other was written over it. */
+static void assert_spec(const struct kube_lease_claim *other, const char *expected)
+{
+	struct kube_lease *l = parsed(whole);
+	AUTO_BUF struct buf body;
+	json_t *object;
+
+	buf_init(&body, BODY_MAX);
+	ck_assert_int_eq(kube_lease_write(&body, l, other), 0);
+	object = json_loads(buf_str(&body), 0, NULL);
+	assert_equal_json(json_object_get(object, "spec"), expected);
+	json_decref(object);
+	kube_lease_free(l);
+}
+
+START_TEST(a_renewal_keeps_the_time_of_the_acquisition)
+{
+	struct kube_lease_claim renewal = claim;
+
+	renewal.renews = true;
+	assert_spec(&renewal, "{\"acquireTime\":\"2020-01-01T00:00:00.000000Z\","
+			      "\"holderIdentity\":\"host_0a1b\",\"leaseDurationSeconds\":15,"
+			      "\"leaseTransitions\":8,\"preferredHolder\":\"p\","
+			      "\"renewTime\":\"2023-11-14T22:13:20.000042Z\","
+			      "\"strategy\":\"OldestEmulationVersion\"}");
+}
+END_TEST
+
+START_TEST(a_release_leaves_no_holder_and_a_valid_duration)
+{
+	struct kube_lease_claim release = claim;
+
+	release.holder = "";
+	release.duration_s = 1;
+	assert_spec(&release, "{\"acquireTime\":\"2023-11-14T22:13:20.000042Z\","
+			      "\"holderIdentity\":\"\",\"leaseDurationSeconds\":1,"
+			      "\"leaseTransitions\":8,\"preferredHolder\":\"p\","
+			      "\"renewTime\":\"2023-11-14T22:13:20.000042Z\","
+			      "\"strategy\":\"OldestEmulationVersion\"}");
 }
 END_TEST
 
@@ -274,6 +322,8 @@ int main(void)
 		wrong_members_are_refused,
 		what_could_not_be_written_back_safely_is_refused,
 		a_claim_changes_our_members_and_nothing_else,
+		a_renewal_keeps_the_time_of_the_acquisition,
+		a_release_leaves_no_holder_and_a_valid_duration,
 		a_lease_without_a_spec_can_be_claimed,
 		a_new_lease_has_its_first_term,
 		a_body_that_does_not_fit_is_an_error_and_leaves_the_buffer_as_it_was,
