@@ -224,10 +224,10 @@ static void check_behind(struct freshness *f)
 	if (path == NULL)
 		return;
 	f->told_behind = true;
-	log_info(f->options.log,
-		 "%s: the view is at resourceVersion %s, the server was at %s %" PRIu64 " s ago", path,
-		 f->options.position(f->options.data), f->waiting[0].rv,
-		 (now_ms - f->waiting[0].sent_ms) / 1000);
+	log_debug(f->options.log,
+		  "%s: the view is at resourceVersion %s, the server was at %s %" PRIu64 " s ago", path,
+		  f->options.position(f->options.data), f->waiting[0].rv,
+		  (now_ms - f->waiting[0].sent_ms) / 1000);
 	f->options.behind(f->options.data);
 }
 

@@ -3,7 +3,7 @@
  *
  * The list's own metadata may stand before or after the items. What is not whole is no list (REQ-8): a body
  * that is cut, or that has no items or no resourceVersion, as a Table (`rows`) or a Status has none.
- * Private to the reflector; single-threaded; no I/O.
+ * Shared by reflector and freshness; single-threaded; no I/O.
  */
 #ifndef KUBE_LIST_READER_H
 #define KUBE_LIST_READER_H

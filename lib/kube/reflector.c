@@ -15,19 +15,18 @@
 #define PATH_MAX_BYTES (16u << 10)
 
 static const char *const state_names[REFLECTOR_STATE_COUNT] = {
-	[REFLECTOR_WAITING] = "waiting",   [REFLECTOR_DISCOVERING] = "discovering",
-	[REFLECTOR_LISTING] = "listing",   [REFLECTOR_WATCHING] = "watching",
-	[REFLECTOR_CHECKING] = "checking", [REFLECTOR_CLOSING] = "closing",
+	[REFLECTOR_WAITING] = "waiting", [REFLECTOR_DISCOVERING] = "discovering",
+	[REFLECTOR_LISTING] = "listing", [REFLECTOR_WATCHING] = "watching",
+	[REFLECTOR_CLOSING] = "closing",
 };
 
 #define TO(state) (1u << REFLECTOR_##state)
 static const uint8_t state_moves[REFLECTOR_STATE_COUNT] = {
-	[REFLECTOR_WAITING] = TO(DISCOVERING) | TO(LISTING) | TO(WATCHING) | TO(CHECKING) | TO(CLOSING),
+	[REFLECTOR_WAITING] = TO(DISCOVERING) | TO(LISTING) | TO(WATCHING) | TO(CLOSING),
 	[REFLECTOR_DISCOVERING] = TO(WAITING) | TO(LISTING) | TO(CLOSING),
 	/* to itself: another page, or from the first one again */
 	[REFLECTOR_LISTING] = TO(WAITING) | TO(LISTING) | TO(WATCHING) | TO(CLOSING),
-	[REFLECTOR_WATCHING] = TO(WAITING) | TO(LISTING) | TO(WATCHING) | TO(CHECKING) | TO(CLOSING),
-	[REFLECTOR_CHECKING] = TO(WAITING) | TO(LISTING) | TO(WATCHING) | TO(CLOSING),
+	[REFLECTOR_WATCHING] = TO(WAITING) | TO(LISTING) | TO(WATCHING) | TO(CLOSING),
 	[REFLECTOR_CLOSING] = 0,
 };
 #undef TO
@@ -53,7 +52,6 @@ const char *reflector_restart_name(enum reflector_restart reason)
 		[REFLECTOR_RESTART_STALLED] = "stalled",
 		[REFLECTOR_RESTART_DECODE] = "decode",
 		[REFLECTOR_RESTART_REQUESTED] = "requested",
-		[REFLECTOR_RESTART_REWOUND] = "rewound",
 	};
 
 	return (unsigned)reason < REFLECTOR_RESTART_COUNT ? names[reason] : "unknown";
@@ -108,11 +106,10 @@ static void reflector_go(struct reflector *r, enum reflector_step step)
 		[REFLECTOR_DISCOVER] = REFLECTOR_DISCOVERING,
 		[REFLECTOR_LIST] = REFLECTOR_LISTING,
 		[REFLECTOR_WATCH] = REFLECTOR_WATCHING,
-		[REFLECTOR_CHECK] = REFLECTOR_CHECKING,
 	};
 	struct error err = {0};
 
-	if (r->relist && (step == REFLECTOR_WATCH || step == REFLECTOR_CHECK))
+	if (r->relist && step == REFLECTOR_WATCH)
 		step = REFLECTOR_LIST;
 	reflector_move(r, states[step]);
 	if (reflector_step_start(r, step, &err) == 0 || reflector_is_closing(r))
@@ -185,14 +182,6 @@ void reflector_again(struct reflector *r, const struct reflector_verdict *verdic
 		r->options.handler->restarted(r->options.handler_data, watch, verdict->reason);
 	if (!reflector_is_closing(r))
 		reflector_schedule(r, verdict->step, delay);
-}
-
-void reflector_advance(struct reflector *r, const char *rv)
-{
-	memmove(r->rv, rv, strlen(rv) + 1);
-	r->progress_ms = clock_boot_ms();
-	if (r->options.handler->progress != NULL)
-		r->options.handler->progress(r->options.handler_data, r->rv);
 }
 
 /* reflector_relist() has ended the request. */
@@ -319,11 +308,6 @@ const char *reflector_version(const struct reflector *r)
 const char *reflector_resource_version(const struct reflector *r)
 {
 	return r->rv;
-}
-
-uint64_t reflector_progress_ms(const struct reflector *r)
-{
-	return r->progress_ms;
 }
 
 void reflector_relist(struct reflector *r)

@@ -46,7 +46,6 @@ enum reflector_restart {
 	REFLECTOR_RESTART_STALLED,   /* our own deadline on a silent connection (WCH-9) */
 	REFLECTOR_RESTART_DECODE,    /* not JSON, too long, unknown event type */
 	REFLECTOR_RESTART_REQUESTED, /* reflector_relist() */
-	REFLECTOR_RESTART_REWOUND,   /* the server went back in time (WCH-11) */
 	REFLECTOR_RESTART_COUNT,
 };
 
@@ -70,11 +69,9 @@ struct reflector_handler {
 	/** All pages of a list were read; @rv is the list's resourceVersion (that of its first page, LST-4).
 	 */
 	void (*list_done)(void *data, const char *rv);
-	/** The server is known to be at @rv (any event, bookmark or list): the view is fresh as of now. May
-	 * be NULL. */
-	void (*progress)(void *data, const char *rv);
 	/** A list is complete whose resourceVersion is older than what this reflector had
-	 * seen before: the server's data was restored from a backup. Comes before list_done. May be NULL. */
+	 * seen before: the server's data was restored from a backup. Comes before list_done. Between lists it
+	 * may go unnoticed (WCH-11): kube/freshness.h asks. May be NULL. */
 	void (*rewound)(void *data, const char *before, const char *now);
 	/** For metrics and logs; @watch: it was a watch that ended, else a list or the discovery. May be
 	 * NULL. */
@@ -127,11 +124,9 @@ bool reflector_synced(const struct reflector *r);
  * the reflector's life. */
 const char *reflector_version(const struct reflector *r);
 
-/** Last known resourceVersion, "" before the first list. Borrowed until the next callback. */
+/** Where the view is: the resourceVersion of the last complete list, event or bookmark, "" before the first
+ * list. Borrowed until the next callback. How old that is, it does not say: see kube/freshness.h. */
 const char *reflector_resource_version(const struct reflector *r);
-
-/** Boot-clock time of the last progress, 0 before the first. */
-uint64_t reflector_progress_ms(const struct reflector *r);
 
 /** Throws the watch, or the list that is under way, away and lists consistently (resourceVersion unset): at
  * once, or when the present wait is over, which is there because the server needs it. */

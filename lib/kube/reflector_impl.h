@@ -18,7 +18,6 @@ enum reflector_state {
 	REFLECTOR_DISCOVERING,
 	REFLECTOR_LISTING,
 	REFLECTOR_WATCHING,
-	REFLECTOR_CHECKING,
 	REFLECTOR_CLOSING,
 	REFLECTOR_STATE_COUNT,
 };
@@ -48,7 +47,6 @@ struct reflector {
 	int version;     /* index, -1 before the first discovery */
 
 	char rv[RV_SIZE]; /* where the view is; "" before the first list */
-	uint64_t progress_ms;
 	bool synced;
 
 	/* Of the list under way. */
@@ -80,9 +78,6 @@ void reflector_again(struct reflector *r, const struct reflector_verdict *verdic
 
 /** The request of @step could not be started: tries again later. */
 void reflector_not_started(struct reflector *r, enum reflector_step step, const struct error *err);
-
-/** The server is known to be at @rv. */
-void reflector_advance(struct reflector *r, const char *rv);
 
 static inline bool reflector_is_closing(const struct reflector *r)
 {

@@ -3,7 +3,8 @@
  *
  * Lists and watches hold the same objects at different places. This is what their readers share: the caller's
  * fields below the place of the object, its resourceVersion, and the stop that makes it safe to close or
- * relist from a callback. Private to the reflector; single-threaded.
+ * relist from a callback. Shared by the reflector and, for a list without a handler, freshness;
+ * single-threaded.
  */
 #ifndef KUBE_REFLECTOR_OBJECT_H
 #define KUBE_REFLECTOR_OBJECT_H
@@ -25,7 +26,7 @@ struct reflector_object {
 	size_t field_count;
 	const struct reflector_handler *handler; /* borrowed */
 	void *data;                              /* the handler's */
-	bool muted;                              /* objects pass unseen */
+	bool muted;                              /* objects pass unseen; no handler is needed */
 	bool stopped;                            /* no callback any more; readers give up with -ECANCELED */
 	char rv[RV_SIZE];                        /* of the object being read, "" until it is known */
 };

@@ -80,8 +80,6 @@ static struct reflector_verdict after_stream(const struct reflector_watch_end *e
 		v.pace = REFLECTOR_BACKOFF;
 	else if (end->full_life && v.reason == REFLECTOR_RESTART_EOF)
 		v.pace = REFLECTOR_NOW;
-	if (end->full_life && !end->heard)
-		v.step = REFLECTOR_CHECK;
 	/* Here client-go lists after each short watch; a server that cannot watch at all needs it too. */
 	if (v.reason == REFLECTOR_RESTART_EOF && end->short_watches >= REFLECTOR_SHORT_WATCHES)
 		v.step = REFLECTOR_LIST;

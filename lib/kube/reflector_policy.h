@@ -18,7 +18,6 @@ enum reflector_step {
 	REFLECTOR_DISCOVER,
 	REFLECTOR_LIST,  /* from its first page */
 	REFLECTOR_WATCH, /* from the last known resourceVersion */
-	REFLECTOR_CHECK, /* has the server gone back in time? (WCH-11) */
 };
 
 /** How soon. */
@@ -41,11 +40,10 @@ struct reflector_watch_end {
 	bool broken;                     /* a frame was refused: not JSON, too long, unknown type */
 	bool error_event;                /* the server sent ERROR ... */
 	const struct kube_status *event; /* ... with this Status, or NULL: with something else */
-	bool heard;                      /* at least one event or bookmark */
-	bool healthy;                    /* heard, or answered with 2xx and lived for min_watch_ms */
-	bool unproven;                   /* no watch has been healthy since the last list */
-	bool full_life;                  /* lived (nearly) as long as it was asked to */
-	uint32_t short_watches;          /* not healthy ones in a row that just ended, this one included */
+	bool healthy;           /* an event or bookmark came, or it lived for min_watch_ms after a 2xx */
+	bool unproven;          /* no watch has been healthy since the last list */
+	bool full_life;         /* lived (nearly) as long as it was asked to */
+	uint32_t short_watches; /* not healthy ones in a row that just ended, this one included */
 };
 
 /** Watches that are opened and closed at once, in a row, before the reflector tries a list instead. */

@@ -35,7 +35,6 @@ static int start_call(struct reflector *r, struct kube_call call, struct error *
 	call.data = r;
 	r->call = call;
 	r->object.stopped = false;
-	r->object.muted = r->state == REFLECTOR_CHECKING;
 	r->data_rc = 0;
 	r->why = (struct error){0};
 	rc = kube_client_start(r->options.client, &r->call, err);
@@ -214,8 +213,6 @@ static void list_complete(struct reflector *r)
 	r->unproven = true;
 	reflector_view_listed(&r->view, reflector_version(r), r->listed, r->rv);
 	handler->list_done(r->options.handler_data, r->rv);
-	if (!reflector_is_closing(r))
-		reflector_advance(r, r->rv);
 	/* The backoff is not reset here: a server that lists but cannot watch would be listed without end. */
 	if (!reflector_is_closing(r))
 		reflector_schedule(r, REFLECTOR_WATCH, 0);
@@ -306,7 +303,7 @@ void reflector_on_moved(void *data, const char *rv)
 		watch_is_healthy(r);
 	r->heard = true;
 	if (*rv != '\0')
-		reflector_advance(r, rv);
+		memcpy(r->rv, rv, strlen(rv) + 1);
 }
 
 static void watch_done(struct reflector *r, const struct kube_answer *answer)
@@ -318,7 +315,6 @@ static void watch_done(struct reflector *r, const struct kube_answer *answer)
 		.broken = r->data_rc != 0,
 		.error_event = r->data_rc == WATCH_READER_ERROR_EVENT,
 		.event = watch_reader_status(r->watch_reader),
-		.heard = r->heard,
 		.healthy = r->heard || (opened && lived_ms >= r->options.min_watch_ms),
 		.full_life = opened && lived_ms >= r->watch_life_s * UINT64_C(900), /* nine tenths */
 	};
@@ -339,46 +335,12 @@ static void watch_done(struct reflector *r, const struct kube_answer *answer)
 	reflector_again(r, &verdict, true, &why);
 }
 
-/* Check */
-
-/* Nothing was heard for a whole watch: a quiet cluster, or one that was restored from a backup, whose server
- * lets a watch from its future wait in silence (WCH-11). The resourceVersion of a consistent list tells. */
-static int check_start(struct reflector *r, struct error *err)
-{
-	int rc = path_begin(r, err);
-
-	if (rc == 0)
-		rc = path_add(r, "limit", "1", err);
-	if (rc != 0)
-		return rc;
-	list_reader_reset(r->list_reader);
-	return start_stream(
-		r, (struct kube_call){.idle_timeout_ms = r->options.list_idle_ms, .accept_gzip = true}, err);
-}
-
-static void check_done(struct reflector *r, const struct kube_answer *answer)
-{
-	static const struct reflector_verdict rewound = {REFLECTOR_RESTART_REWOUND, REFLECTOR_LIST,
-							 REFLECTOR_NOW, 0, false};
-	struct error why = {0};
-	int order = 0;
-
-	if (r->data_rc == 0 && answer->error == 0 && answer->status == 200 &&
-	    list_reader_end(r->list_reader, &why) == 0)
-		(void)rv_compare(list_reader_rv(r->list_reader), r->rv, &order);
-	if (order < 0)
-		reflector_again(r, &rewound, true, NULL);
-	else
-		reflector_schedule(r, REFLECTOR_WATCH, 0); /* a failure here is the watch's to find */
-}
-
 int reflector_step_start(struct reflector *r, enum reflector_step step, struct error *err)
 {
 	static int (*const starts[])(struct reflector *r, struct error *err) = {
 		[REFLECTOR_DISCOVER] = discover_start,
 		[REFLECTOR_LIST] = list_start,
 		[REFLECTOR_WATCH] = watch_start,
-		[REFLECTOR_CHECK] = check_start,
 	};
 
 	return starts[step](r, err);
@@ -390,7 +352,6 @@ void reflector_step_done(struct reflector *r, const struct kube_answer *answer)
 		[REFLECTOR_DISCOVERING] = discover_done,
 		[REFLECTOR_LISTING] = list_done,
 		[REFLECTOR_WATCHING] = watch_done,
-		[REFLECTOR_CHECKING] = check_done,
 	};
 
 	dones[r->state](r, answer);

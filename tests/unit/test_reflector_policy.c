@@ -24,7 +24,7 @@ static struct kube_answer failed(int error, int status)
 /* A watch that was opened, brought something, and ended as @answer says. */
 static struct reflector_watch_end ended(const struct kube_answer *answer)
 {
-	return (struct reflector_watch_end){.answer = answer, .heard = true, .healthy = true};
+	return (struct reflector_watch_end){.answer = answer, .healthy = true};
 }
 
 #define assert_verdict(v, want_reason, want_step, want_pace)                                                 \
@@ -75,18 +75,6 @@ START_TEST(our_own_deadline_is_a_stall)
 	end = (struct reflector_watch_end){.answer = &late};
 	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_WATCH,
 		       REFLECTOR_BACKOFF);
-}
-END_TEST
-
-START_TEST(a_whole_watch_of_silence_is_looked_into)
-{
-	struct kube_answer answer = answered(200, "");
-	struct reflector_watch_end end = {.answer = &answer, .healthy = true, .full_life = true};
-
-	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_EOF, REFLECTOR_CHECK, REFLECTOR_NOW);
-	answer.error = -ETIMEDOUT;
-	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_CHECK,
-		       REFLECTOR_SPREAD);
 }
 END_TEST
 
@@ -291,7 +279,6 @@ int main(void)
 		a_stream_that_ends_goes_on_where_it_was,
 		a_lost_connection_is_like_an_end,
 		our_own_deadline_is_a_stall,
-		a_whole_watch_of_silence_is_looked_into,
 		watches_that_end_at_once_back_off_and_then_list,
 		a_server_that_is_away_is_no_reason_for_a_list,
 		an_expired_past_leads_to_a_list_in_each_of_its_forms,

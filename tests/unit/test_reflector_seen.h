@@ -7,7 +7,7 @@
  *	back:RV>RV               rewound
  *	list-eof, watch-expired  restarted
  *
- * It also checks the order in which a handler may be called. progress() is counted apart.
+ * It also checks the order in which a handler may be called.
  */
 #ifndef TEST_REFLECTOR_SEEN_H
 #define TEST_REFLECTOR_SEEN_H
@@ -28,8 +28,6 @@ struct seen {
 	bool begun; /* an object */
 	char name[64];
 	char label[64];
-	unsigned progress;
-	char progress_rv[64];
 	unsigned restarted[REFLECTOR_RESTART_COUNT];
 	unsigned objects;
 	bool closed; /* nothing may be told any more */
@@ -115,16 +113,6 @@ static inline void seen_list_done(void *data, const char *rv)
 	seen_word(data, "done@%s", rv);
 }
 
-static inline void seen_progress(void *data, const char *rv)
-{
-	struct seen *s = data;
-
-	ck_assert(!s->closed);
-	ck_assert_uint_lt(strlen(rv), sizeof(s->progress_rv));
-	(void)snprintf(s->progress_rv, sizeof(s->progress_rv), "%s", rv);
-	s->progress++;
-}
-
 static inline void seen_rewound(void *data, const char *before, const char *now)
 {
 	seen_word(data, "back:%s>%s", before, now);
@@ -144,7 +132,6 @@ static const struct reflector_handler seen_handler = {
 	.object = seen_object,
 	.list_started = seen_list_started,
 	.list_done = seen_list_done,
-	.progress = seen_progress,
 	.rewound = seen_rewound,
 	.restarted = seen_restarted,
 };

@@ -2,8 +2,7 @@
  * test_reflector_server: a reflector and the server it talks to, in one loop, with scripted answers.
  *
  * Each kind of request (discovery, list, watch) has a script of replies; after its end the defaults answer:
- * both versions are served, the list is empty at resourceVersion 10, a watch stays open and silent. A list
- * with limit=1 (the check) counts as a kind of its own.
+ * both versions are served, the list is empty at resourceVersion 10, a watch stays open and silent.
  */
 #ifndef TEST_REFLECTOR_SERVER_H
 #define TEST_REFLECTOR_SERVER_H
@@ -24,7 +23,7 @@
 #include "support/suite.h"
 #include "test_reflector_seen.h"
 
-enum kind { DISCOVERY, LIST, WATCH, CHECK, KINDS };
+enum kind { DISCOVERY, LIST, WATCH, KINDS };
 
 enum then {
 	WHOLE, /* an answer with Content-Length */
@@ -90,6 +89,7 @@ struct fixture {
 	char *requests[MAX_REQUESTS];
 	bool gzip[MAX_REQUESTS]; /* offered with the request */
 	size_t request_count;
+	size_t words_left; /* the test's */
 	bool closed;
 	bool client_closed;
 };
@@ -98,8 +98,6 @@ static inline enum kind kind_of(const char *target)
 {
 	if (strstr(target, "watch=1") != NULL)
 		return WATCH;
-	if (strstr(target, "limit=1&") != NULL || strcmp(target + strlen(target) - 7, "limit=1") == 0)
-		return CHECK;
 	return strstr(target, "limit=") != NULL ? LIST : DISCOVERY;
 }
 
@@ -129,7 +127,6 @@ static inline void on_request(void *data, struct fake_conn *conn, const struct f
 		[DISCOVERY] = {200, APIGROUP(VERSION("v1") "," VERSION("v1alpha3")), WHOLE, NULL},
 		[LIST] = {200, PAGE("10", "", ""), WHOLE, NULL},
 		[WATCH] = {200, "", STAY, NULL},
-		[CHECK] = {200, PAGE("1000000", "", ITEM("seen-by-nobody", "10")), WHOLE, NULL},
 	};
 	struct fixture *fx = data;
 	enum kind kind = kind_of(request->target);
@@ -274,6 +271,12 @@ static inline void assert_watch_from(const struct fixture *fx, const char *rv)
 	ck_assert_msg(strncmp(request, prefix, strlen(prefix)) == 0, "%s", request);
 	request += strlen(prefix);
 	ck_assert_msg(strncmp(request, rv, strlen(rv)) == 0 && request[strlen(rv)] == '&', "%s", request);
+}
+
+/** The view is at @rv. */
+static inline bool is_at(const struct fixture *fx, const char *rv)
+{
+	return strcmp(reflector_resource_version(fx->reflector), rv) == 0;
 }
 
 /** Milliseconds until the reflector does its next step; it must be waiting. */
