@@ -23,7 +23,9 @@ bool controller_may_go_on(void *data)
 
 	if (c->fenced)
 		return false;
-	return !controller_is_leading(c) || clock_boot_ms() < elector_right_until(c->elector);
+	/* Who has led and does not any more has no right, although nobody has been told of it yet. */
+	return (!c->has_led && !controller_is_leading(c)) ||
+	       clock_boot_ms() < elector_right_until(c->elector);
 }
 
 /* ---- what the elector tells ---- */
