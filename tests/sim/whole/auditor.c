@@ -18,6 +18,15 @@
  * stale, or it has not heard of the end of a write. */
 #define MEMORY_US 900000000u
 
+/* DESIGN "Term stripes": the oldest view to lead with. */
+#define STALEST_US 180000000u
+
+/* A process that has started so long ago has had time for all that a standby does, where nothing is wrong. */
+#define READY_US 30000000u
+
+/* After the gate was closed, what was under way may still come; at rest nobody needs longer to notice. */
+#define GATE_US 60000000u
+
 /* ---- books ---- */
 
 static struct writer *writer_of(struct world *w, uint32_t serial)
@@ -61,6 +70,12 @@ void auditor_started(struct process *p)
 void auditor_ended(struct process *p)
 {
 	p->world->tally.leaders += writer_of(p->world, p->serial)->led;
+}
+
+void auditor_failed(struct process *p)
+{
+	if (p->world->profile.calm)
+		world_fail(p->world, "calm", "%s fails, though nothing is wrong", p->name);
 }
 
 static struct book *find_book(struct auditor *a, const char *name)
@@ -108,6 +123,52 @@ static uint32_t free_in(const struct world *w, uint32_t stripe)
 		count -= a->used[i].until_us > w->agenda.now_us && cid_stripe_of(a->used[i].cid) == stripe &&
 			 cid_range_contains(&w->range, a->used[i].cid);
 	return count;
+}
+
+/* ---- fail-over ---- */
+
+/* Ready to lead at once. */
+static bool is_ready(const struct process *p)
+{
+	const struct writer *writer = writer_of(p->world, p->serial);
+
+	return process_runs(p) && !p->ending && writer->listed_vmis && writer->listed_crs &&
+	       p->world->agenda.now_us - p->loop.start_us > READY_US;
+}
+
+void auditor_ending(struct process *p, bool killed)
+{
+	struct world *w = p->world;
+	struct auditor *a = &w->auditor;
+	const struct profile *f = &w->profile;
+	bool led = writer_of(w, p->serial)->led && now_of(p) <= writer_of(w, p->serial)->right_us;
+	bool others = false;
+
+	for (uint32_t i = 0; i < f->processes; i++)
+		others = others || (&w->processes[i] != p && is_ready(&w->processes[i]));
+	if (!led) { /* it might have been the one that would lead next */
+		a->awaiting = false;
+		return;
+	}
+	/* The promise: lease duration + 3 s, or 1 s where the Lease is freed; and what the messages take. */
+	a->awaiting = f->calm && others && strcmp(a->lease.holder, p->identity) == 0;
+	a->ended_us = w->agenda.now_us;
+	a->patience_us = killed ? (uint64_t)f->lease_ms * 1000 + 3000000 : 1000000;
+	a->patience_us += a->patience_us / 8 + (uint64_t)f->delay_us * 30;
+}
+
+static void note_fail_over(struct world *w)
+{
+	struct auditor *a = &w->auditor;
+	uint64_t took_us = w->agenda.now_us - a->ended_us;
+
+	if (!a->awaiting)
+		return;
+	a->awaiting = false;
+	w->tally.fail_overs++;
+	if (took_us > a->patience_us)
+		world_fail(w, "fail-over", "nobody leads for %llu ms, %llu are promised",
+			   (unsigned long long)took_us / 1000, (unsigned long long)a->patience_us / 1000);
 }
 
 /* ---- what leaves ---- */
@@ -230,6 +291,16 @@ static void read_body(const struct process *p, const struct posted *r, struct le
 	tree_free(&t);
 }
 
+static void read_query(const struct posted *r, struct letter *letter)
+{
+	bool vmis = strstr(r->path, "/virtualmachineinstances?limit=") != NULL;
+
+	/* The product's pages are larger than any cluster here. */
+	letter->lists_vmis = vmis && strstr(r->path, "limit=500") != NULL;
+	letter->dates_vmis = vmis;
+	letter->lists_crs = strstr(r->path, "/kubevirts?limit=") != NULL;
+}
+
 /* Whoever renews, or writes to a VMI, takes himself for the leader. */
 static bool is_act(const struct writer *writer, const struct letter *letter)
 {
@@ -246,7 +317,6 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	*letter = (struct letter){.process = p->serial, .sent_us = now_of(p)};
 	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
 	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
-	letter->watch = strstr(r->path, "watch=") != NULL;
 	if (strcmp(r->method, "GET") == 0)
 		letter->kind = LETTER_READ;
 	else if (strstr(r->path, "/virtualmachineinstances") != NULL)
@@ -257,6 +327,8 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 		letter->kind = LETTER_OTHER;
 	if (letter->kind != LETTER_READ)
 		read_body(p, r, letter);
+	else
+		read_query(r, letter);
 	p->world->tally.requests++;
 	NOTE(p->world, p->name, "> %s %s %.*s", r->method, r->path, (int)r->body_len,
 	     r->body != NULL ? r->body : "");
@@ -264,29 +336,72 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	check_right(p, r, letter);
 	if (letter->kind == LETTER_VMI)
 		check_cid(p, letter);
+	writer->unanswered += letter->kind == LETTER_VMI;
+	/* LE-11 */
+	if (letter->kind == LETTER_LEASE && letter->frees && writer->unanswered > 0)
+		world_fail(p->world, "release", "%s frees the Lease with %u writes in flight", p->name,
+			   writer->unanswered);
 }
 
 /* ---- answers ---- */
 
-void auditor_answered(struct process *p, const struct letter *letter, int status)
+static void read_answered(struct writer *writer, const struct letter *letter)
+{
+	writer->listed_vmis = writer->listed_vmis || letter->lists_vmis;
+	writer->listed_crs = writer->listed_crs || letter->lists_crs;
+	if (letter->dates_vmis && letter->sent_us > writer->dated_us)
+		writer->dated_us = letter->sent_us;
+}
+
+/* I3: who begins to lead knows all VMIs and the CR, as they were three minutes ago or later. */
+static void check_view(struct process *p, const struct writer *writer)
+{
+	struct world *w = p->world;
+	uint64_t oldest_us = STALEST_US + (uint64_t)w->profile.deadline_ms * 1000;
+
+	if (!writer->listed_vmis || !writer->listed_crs)
+		world_fail(w, "I3", "%s leads before it has listed all", p->name);
+	else if (now_of(p) > writer->dated_us + oldest_us)
+		world_fail(w, "I3", "%s leads with a view that is %llu s old", p->name,
+			   (unsigned long long)(now_of(p) - writer->dated_us) / 1000000);
+}
+
+static void lease_answered(struct process *p, const struct letter *letter)
 {
 	struct world *w = p->world;
 	struct writer *writer = writer_of(w, p->serial);
 	uint64_t until_us = letter->sent_us + (uint64_t)w->profile.deadline_ms * 1000;
 	uint64_t now_us = now_of(p);
 
-	NOTE(w, p->name, "< %d", status);
-	if (letter->kind != LETTER_LEASE || !letter->claims || status < 200 || status > 299)
-		return;
 	/* What comes after the end gives nothing back. */
 	if (now_us > until_us || (writer->led && now_us > writer->right_us))
 		return;
 	if (letter->raised) {
+		if (!writer->led) {
+			check_view(p, writer);
+			note_fail_over(w);
+		}
 		writer->terms[writer->term_count++ % AUDITOR_TERMS] = letter->term;
 		writer->led = true;
 	}
-	if (writer->led && until_us > writer->right_us)
-		writer->right_us = until_us;
+	if (!writer->led || until_us <= writer->right_us)
+		return;
+	writer->right_us = until_us;
+	writer->right_world_us = w->agenda.now_us + (until_us - now_us) * VLOOP_RATE / p->loop.rate;
+}
+
+void auditor_answered(struct process *p, const struct letter *letter, int status)
+{
+	struct writer *writer = writer_of(p->world, p->serial);
+
+	NOTE(p->world, p->name, "< %d", status);
+	writer->unanswered -= letter->kind == LETTER_VMI;
+	if (status < 200 || status > 299)
+		return;
+	if (letter->kind == LETTER_READ)
+		read_answered(writer, letter);
+	else if (letter->kind == LETTER_LEASE && letter->claims)
+		lease_answered(p, letter);
 }
 
 /* ---- commits ---- */
@@ -355,6 +470,17 @@ static void check_unique(struct world *w, const struct book *written)
 	}
 }
 
+/* I7 */
+static void check_gate(struct world *w, const struct letter *cause)
+{
+	const struct cluster *c = &w->cluster;
+	uint64_t slack_us = w->profile.calm ? 1000000 + (uint64_t)w->profile.delay_us * 30 : GATE_US;
+	uint64_t since_us = c->gate_us > w->rest_us || w->profile.calm ? c->gate_us : w->rest_us;
+
+	if (!c->gate_open && (w->profile.calm || w->at_rest) && w->agenda.now_us > since_us + slack_us)
+		world_fail(w, "I7", "p%u gives a CID while the gate is closed", cause->process);
+}
+
 static void check_our_write(struct world *w, const struct book *before, struct book *after,
 			    const struct letter *cause)
 {
@@ -362,7 +488,11 @@ static void check_our_write(struct world *w, const struct book *before, struct b
 	const struct request *r = find_request(writer, after->uid, after->cid);
 
 	w->tally.vmi_writes++;
+	w->tally.late_writes += w->agenda.now_us > writer->right_world_us;
 	w->auditor.last_write_us = w->agenda.now_us;
+	check_gate(w, cause);
+	if (w->profile.calm && ++after->writes > 1)
+		world_fail(w, "I8", "%s is written twice", after->name);
 	if (before == NULL || before->started)
 		world_fail(w, "I2", "p%u wrote %u to %s, which had started", cause->process, after->cid,
 			   after->name);
@@ -384,12 +514,14 @@ static void put_vmi(struct world *w, const struct object *o, struct letter *caus
 	if (b != NULL && strcmp(b->uid, after.uid) != 0)
 		b->name[0] = '\0'; /* cannot be: it is removed first */
 	same = b != NULL && b->name[0] != '\0' && b->has_cid == after.has_cid && b->cid == after.cid;
+	after.writes = b != NULL ? b->writes : 0;
 	after.writer = same ? b->writer : cause->process;
 	after.overflow = same && b->overflow;
 	NOTE(w, "api", "%s %s cid=%u%s%s by p%u", after.name, after.uid, after.has_cid ? after.cid : 0,
 	     after.started ? " started" : "", after.deleting ? " deleting" : "", cause->process);
 	if (!same && cause->process != 0)
 		check_our_write(w, b, &after, cause);
+	w->tally.faults[FAULT_REVERTED] += same && cause->process != 0;
 	if (after.has_cid)
 		note_use(w, after.cid);
 	if (b == NULL)
@@ -416,8 +548,14 @@ static void check_our_claim(struct world *w, const struct lease_book *before, co
 	} else if (strcmp(after->holder, self) != 0) {
 		world_fail(w, "Lease", "p%u gives the Lease to %s", cause->process, after->holder);
 	}
+	if (before->exists && before->decorated && !after->decorated)
+		world_fail(w, "LE-17", "p%u drops what others have put into the Lease", cause->process);
+	/* By chance once in hundreds of millions. */
+	if (!before->exists && (after->term < 4 || after->term >= 1u << 30))
+		world_fail(w, "Lease", "p%u creates the Lease with term %u", cause->process, after->term);
 	if (w->profile.tagged || !before->exists)
 		return;
+	w->tally.steps += ours && step > 0;
 	if (step > MAX_STEP)
 		world_fail(w, "Lease", "p%u sets the term from %u to %u", cause->process, before->term,
 			   after->term);
@@ -430,6 +568,7 @@ static void put_lease(struct world *w, const struct object *o, struct letter *ca
 	struct lease_book *l = &w->auditor.lease;
 	struct lease_book after = {.exists = true};
 	const char *holder;
+	const struct node *root;
 	const struct node *spec;
 	struct tree t;
 	struct buf text;
@@ -437,7 +576,9 @@ static void put_lease(struct world *w, const struct object *o, struct letter *ca
 
 	tree_init(&t);
 	must_buf(&text);
-	spec = node_get(object_parse(o, 0, &t, &text), "spec");
+	root = object_parse(o, 0, &t, &text);
+	spec = node_get(root, "spec");
+	after.decorated = node_get(node_get(root, "metadata"), "annotations") != NULL;
 	holder = node_str(&t, node_get(spec, "holderIdentity"), NULL);
 	(void)node_to_int(node_get(spec, "leaseTransitions"), &term);
 	after.term = (uint32_t)term;

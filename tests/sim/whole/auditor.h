@@ -37,6 +37,7 @@ struct book {
 	uint32_t cid;
 	uint32_t writer; /* process that wrote the CID; 0: somebody else */
 	bool overflow;   /* it was drawn outside the own stripes */
+	uint32_t writes; /* of ours */
 };
 
 #define AUDITOR_BOOKS 64
@@ -54,6 +55,11 @@ struct writer {
 	bool led;
 	bool acts; /* it has done what only a leader does */
 	uint64_t right_us;
+	uint64_t right_world_us; /* the same in the world's time */
+	bool listed_vmis;        /* once, all of them */
+	bool listed_crs;
+	uint64_t dated_us;             /* when the last request left whose answer said where the data is */
+	uint32_t unanswered;           /* writes to VMIs */
 	uint32_t terms[AUDITOR_TERMS]; /* that it raised itself; the last ones, in a ring */
 	uint32_t term_count;
 	struct request *asked;
@@ -67,9 +73,9 @@ struct used {
 
 struct lease_book {
 	bool exists;
+	bool decorated;
 	char holder[64];
 	uint32_t term;
-	uint32_t highest; /* ever */
 };
 
 struct auditor {
@@ -80,14 +86,22 @@ struct auditor {
 	uint32_t used_count, used_room;
 	struct lease_book lease;
 	uint64_t last_write_us; /* to a VMI, by one of us */
-	uint32_t quiet_checks;
+	bool awaiting;          /* a leader has ended, another process is ready to lead */
+	uint64_t ended_us;
+	uint64_t patience_us;
 };
 
 /** Empties all books. */
 void auditor_reset(struct world *w);
 
 void auditor_started(struct process *p);
+
+/** @p begins to end, or is killed. */
+void auditor_ending(struct process *p, bool killed);
 void auditor_ended(struct process *p);
+
+/** @p gives up by itself. */
+void auditor_failed(struct process *p);
 
 /** A request leaves @p now. */
 struct posted {
@@ -100,7 +114,7 @@ struct posted {
 /** Fills in *letter. */
 void auditor_sent(struct process *p, const struct posted *r, struct letter *letter);
 
-/** The whole answer to @letter has come to @p. */
+/** @p will hear no more about @letter. @status: of the whole answer; 0: there was none that could be read. */
 void auditor_answered(struct process *p, const struct letter *letter, int status);
 
 /** Something is about to be stored or removed, because of @cause. */

@@ -87,6 +87,8 @@ static void trouble_server(struct world *w)
 		post(w, "/apisim/compact");
 	if (world_strikes(w, FAULT_WATCHES_ENDED))
 		post(w, world_below(w, 2) == 0 ? "/apisim/watches/close" : "/apisim/watches/close?abrupt=1");
+	if (world_strikes(w, FAULT_NOT_SERVED))
+		w->server.bare_until_us = w->agenda.now_us + any_time_us(w);
 }
 
 /* ---- the Lease, by hand ---- */
@@ -186,6 +188,7 @@ void chaos_repair(struct world *w)
 		vloop_go_on(&w->server.loop, 0);
 	if (!server_is_up(&w->server))
 		post(w, "/apisim/restart?ms=0");
+	w->server.bare_until_us = 0;
 	wire_repair(&w->wire);
 	(void)server_call(&w->server, "DELETE", "/apisim/faults", NULL, NULL);
 }

@@ -245,6 +245,7 @@ static void write_foreign(struct world *w, uint32_t slot)
 static void set_gate(struct world *w, bool open)
 {
 	w->cluster.gate_open = open;
+	w->cluster.gate_us = w->agenda.now_us;
 	must_printf(new_body(w),
 		    "{\"spec\":{\"configuration\":{\"developerConfiguration\":{\"featureGates\":[%s]}}}}",
 		    open ? "\"VSOCK\"" : "");
@@ -282,6 +283,21 @@ static void create_lease(struct world *w)
 		world_fail(w, "rig", "no Lease");
 }
 
+/* virt-api's webhook undoes what foreigners write to a status (kubevirt.md 0.1). */
+static void revert_some(struct world *w)
+{
+	struct buf *body = new_body(w);
+
+	if (w->profile.chance[FAULT_REVERTED] == 0)
+		return;
+	must_printf(body,
+		    "{\"match\":{\"verb\":\"patch\",\"path\":\"/apis/kubevirt.io/\",\"userAgent\":"
+		    "\"vsock-cid-controller/\",\"probability\":%.4f},\"effect\":{\"revertStatus\":true}}",
+		    (double)w->profile.chance[FAULT_REVERTED] / CHANCES);
+	if (server_call(&w->server, "POST", "/apisim/faults", NULL, buf_str(body)) != 200)
+		world_fail(w, "rig", "no faults");
+}
+
 /* ---- all of it ---- */
 
 void cluster_start(struct world *w)
@@ -295,6 +311,7 @@ void cluster_start(struct world *w)
 		must_buf(&c->body);
 	}
 	create_cr(w);
+	revert_some(w);
 	if (!w->profile.first_install)
 		create_lease(w);
 }

@@ -26,6 +26,7 @@ struct guest {
 struct cluster {
 	struct guest guests[CLUSTER_MAX_SLOTS];
 	bool gate_open;
+	uint64_t gate_us; /* since when */
 	uint32_t touches; /* updates without meaning to us */
 	struct buf path;
 	struct buf body;

@@ -138,6 +138,9 @@ static void replace(struct response *r, const struct mishap *m)
 			      &(struct status_details){.retry_after = 1});
 	else if (m->refused == 403)
 		status_answer(r, 403, "Forbidden", "forbidden", NULL);
+	else if (m->refused == 503)
+		status_answer(r, 503, "ServiceUnavailable",
+			      "the server is currently unable to handle the request", NULL);
 	else if (m->refused == 404)
 		response_text(r, 404, "404 page not found\n");
 	else

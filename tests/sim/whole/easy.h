@@ -23,6 +23,9 @@ struct easy {
 	uint64_t connect_ms;    /* likewise; while there is no connection */
 	uint32_t retries;       /* on a new connection, because a kept one was dead */
 	bool asked;             /* the request has left, on this connection */
+	bool posted;            /* it has, on this one or another */
+	struct letter letter;   /* then */
+	int status;             /* of the whole answer; 0: there is none, or it cannot be read */
 	bool heard;             /* something of the answer has come */
 	bool finished;
 	int error; /* why it ended, 0: a whole answer is there */

@@ -132,20 +132,20 @@ static void ask(struct easy *x)
 		.body = req->body,
 		.body_len = req->body_len,
 	};
-	struct letter letter;
 	struct buf text;
 
-	x->asked = true;
 	if (!easy_may_send(x)) {
 		finish(x, -ECANCELED);
 		return;
 	}
+	x->asked = true;
 	if (p->dead)
 		return;
 	must_buf(&text);
 	easy_write(x, &text);
-	auditor_sent(p, &posted, &letter);
-	line_send(x->plug->line, &text, &letter);
+	x->posted = true;
+	auditor_sent(p, &posted, &x->letter);
+	line_send(x->plug->line, &text, &x->letter);
 }
 
 /* Whatever can be done for it now. */
@@ -295,8 +295,8 @@ static void on_answer(struct plug *plug, const struct parcel *p)
 	if (!easy_take(x, p)) {
 		finish(x, -ECANCELED);
 	} else if (p->last) {
-		auditor_answered(process_of(plug->engine), &plug->line->letter,
-				 plug->line->mishap.garbled ? 0 : x->transfer->status);
+		x->letter = plug->line->letter;
+		x->status = plug->line->mishap.garbled ? 0 : x->transfer->status;
 		finish(x, 0);
 	}
 }
@@ -398,6 +398,8 @@ void http_engine_remove(struct http_engine *e, CURL *easy)
 	struct easy *x = easy;
 
 	assert(!e->in_curl);
+	if (x->posted && !process_of(e)->dead)
+		auditor_answered(process_of(e), &x->letter, x->status);
 	leave_plug(x);
 	list_remove(&x->link);
 	e->easy_count--;

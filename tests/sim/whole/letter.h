@@ -22,8 +22,11 @@ struct letter {
 	uint32_t process; /* serial; 0: the cluster itself */
 	uint64_t sent_us; /* boot clock of the process */
 	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
-	bool watch;
-	bool custom; /* about kubevirt.io */
+	bool custom;      /* about kubevirt.io */
+	/* READ: what the answer shows. */
+	bool lists_vmis; /* all of them */
+	bool dates_vmis; /* where the data is: a consistent list, of any length */
+	bool lists_crs;
 	/* VMI: what it asks for. */
 	char uid[LETTER_UID_MAX];
 	uint32_t cid;

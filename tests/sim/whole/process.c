@@ -62,6 +62,7 @@ static void on_failed(void *data)
 	struct process *p = data;
 
 	NOTE(p->world, p->name, "fails");
+	auditor_failed(p);
 	p->failing = true;
 	if (!p->ending)
 		begin_end(p);
@@ -72,6 +73,8 @@ void process_kill(struct process *p)
 	if (!process_runs(p))
 		return;
 	NOTE(p->world, p->name, "is killed");
+	if (!p->world->over)
+		auditor_ending(p, true);
 	auditor_ended(p);
 	p->dead = true;
 	p->loop.stopped = false;
@@ -95,8 +98,10 @@ static void on_sigterm(struct arrival *a)
 	struct process *p = container_of(a, struct process, sigterm);
 
 	NOTE(p->world, p->name, "is told to end");
-	if (!p->ending)
-		begin_end(p);
+	if (p->ending)
+		return;
+	auditor_ending(p, false);
+	begin_end(p);
 }
 
 /* ---- turns ---- */

@@ -35,6 +35,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_STALLED] = "server stalled",
 	[FAULT_COMPACTED] = "compacted",
 	[FAULT_WATCHES_ENDED] = "watches ended",
+	[FAULT_NOT_SERVED] = "CRDs not served",
 	[FAULT_HOLDER_EDITED] = "holder edited",
 	[FAULT_HOLDER_REMOVED] = "holder removed",
 	[FAULT_TERM_RAISED] = "term raised by hand",
@@ -50,19 +51,26 @@ const char *const fault_names[FAULT_COUNT] = {
 
 /* The most that a run may have of each. */
 static const uint16_t worst[FAULT_COUNT] = {
-	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500, [FAULT_SILENT] = 100,
-	[FAULT_LOST_REQUEST] = 400,  [FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
-	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,    [FAULT_GATEWAY] = 400,
-	[FAULT_GARBLED] = 200,       [FAULT_TWICE] = 500,         [FAULT_429] = 300,
-	[FAULT_500] = 400,           [FAULT_403] = 200,           [FAULT_404] = 200,
-	[FAULT_WATCH_SILENT] = 60,   [FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,
-	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 30,         [FAULT_KILLED] = 150,
-	[FAULT_TERMINATED] = 100,    [FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,
-	[FAULT_CUT_OFF] = 200,       [FAULT_RESTARTED] = 100,     [FAULT_STALLED] = 100,
-	[FAULT_COMPACTED] = 100,     [FAULT_WATCHES_ENDED] = 100, [FAULT_HOLDER_EDITED] = 80,
-	[FAULT_HOLDER_REMOVED] = 80, [FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
-	[FAULT_LEASE_DELETED] = 150, [FAULT_TERM_LOWERED] = 150,  [FAULT_PRESEEDED] = 2000,
-	[FAULT_FOREIGN] = 400,       [FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
+	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500,
+	[FAULT_SILENT] = 100,        [FAULT_LOST_REQUEST] = 400,
+	[FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
+	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,
+	[FAULT_GATEWAY] = 400,       [FAULT_GARBLED] = 200,
+	[FAULT_TWICE] = 500,         [FAULT_429] = 300,
+	[FAULT_500] = 400,           [FAULT_403] = 200,
+	[FAULT_404] = 200,           [FAULT_WATCH_SILENT] = 60,
+	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,
+	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 30,
+	[FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
+	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,
+	[FAULT_CUT_OFF] = 200,       [FAULT_RESTARTED] = 100,
+	[FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
+	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,
+	[FAULT_HOLDER_EDITED] = 80,  [FAULT_HOLDER_REMOVED] = 80,
+	[FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
+	[FAULT_LEASE_DELETED] = 150, [FAULT_TERM_LOWERED] = 150,
+	[FAULT_PRESEEDED] = 2000,    [FAULT_FOREIGN] = 400,
+	[FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
 	[FAULT_GATE_MOVED] = 200,
 };
 
@@ -129,7 +137,7 @@ static void draw_times(struct profile *p, struct rng *rng)
 static void draw_cluster(struct profile *p, struct rng *rng)
 {
 	p->slots = ONE_OF(rng, 1, 3, 6, 10, 16, 30);
-	p->actions = between(rng, 20, 160);
+	p->actions = between(rng, 20, below(rng, 4) == 0 ? 600 : 160);
 	p->pace_ms = ONE_OF(rng, 1, 20, 100, 400, 1000, 2000);
 	p->window = ONE_OF(rng, 1, 2, 16, 16);
 	p->quarantine_ms = ONE_OF(rng, 0, 1000, 60000, 60000);
@@ -170,7 +178,7 @@ static void draw_faults(struct profile *p, struct rng *rng)
 	if (below(rng, 4) != 0)
 		draw_group(p, rng, FAULT_KILLED, FAULT_CUT_OFF);
 	if (below(rng, 2) == 0)
-		draw_group(p, rng, FAULT_RESTARTED, FAULT_WATCHES_ENDED);
+		draw_group(p, rng, FAULT_RESTARTED, FAULT_NOT_SERVED);
 	if (below(rng, 3) == 0)
 		draw_group(p, rng, FAULT_HOLDER_EDITED, FAULT_LEASE_DECORATED);
 	if (below(rng, 3) == 0)
@@ -194,8 +202,10 @@ void profile_draw(struct profile *p, struct rng *rng)
 	draw_range(p, rng);
 	draw_times(p, rng);
 	draw_cluster(p, rng);
-	if (p->calm)
+	if (p->calm) {
 		draw_group(p, rng, FAULT_KILLED, FAULT_TERMINATED);
-	else
+		draw_group(p, rng, FAULT_GATE_MOVED, FAULT_GATE_MOVED);
+	} else {
 		draw_faults(p, rng);
+	}
 }

@@ -51,6 +51,7 @@ enum fault {
 	FAULT_STALLED, /* does nothing for a while */
 	FAULT_COMPACTED,
 	FAULT_WATCHES_ENDED,
+	FAULT_NOT_SERVED, /* requests about custom resources get 503 for a while */
 	/* of the Lease, per action */
 	FAULT_HOLDER_EDITED,
 	FAULT_HOLDER_REMOVED,
@@ -62,7 +63,7 @@ enum fault {
 	FAULT_PRESEEDED,   /* a VMI is created with a CID */
 	FAULT_FOREIGN,     /* somebody sets, changes or removes a CID */
 	FAULT_OVERWRITTEN, /* a CID is replaced in the write that sets Scheduled */
-	FAULT_REVERTED,    /* our write gets 200 and the old status, of 1,000 */
+	FAULT_REVERTED,    /* our write gets 200 and the old status */
 	FAULT_GATE_MOVED,
 	FAULT_COUNT,
 };

@@ -22,6 +22,7 @@ void server_open(struct server *s, struct world *w)
 	s->world = w;
 	s->epoch = 1;
 	s->commits = 0;
+	s->bare_until_us = 0;
 	s->closed = false;
 	s->nobody = (struct letter){.kind = LETTER_OTHER};
 	s->cause = &s->nobody;
@@ -77,6 +78,8 @@ static void receive_request(struct server *s, struct line *l, struct parcel *p)
 		l->letter = p->letter;
 	if (l->side == NULL)
 		l->side = side_new(s, l);
+	if (l->letter.custom && s->world->agenda.now_us < s->bare_until_us)
+		l->mishap.refused = 503;
 	if (l->mishap.refused != 0)
 		side_refuse(l->side);
 	else

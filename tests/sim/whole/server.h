@@ -27,6 +27,7 @@ struct server {
 	struct buf text;
 	uint32_t epoch; /* each restart is one */
 	uint64_t commits;
+	uint64_t bare_until_us; /* custom resources are not served until then */
 	bool closed;
 };
 

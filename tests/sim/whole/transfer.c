@@ -113,8 +113,9 @@ int http_transfer_load(struct http_transfer *t, const struct http_settings *sett
 	t->req = req;
 	x->total_ms = req->total_timeout_ms;
 	x->retries = 0;
-	x->asked = x->heard = x->finished = false;
+	x->asked = x->posted = x->heard = x->finished = false;
 	x->error = 0;
+	x->status = 0;
 	hear(t);
 	return 0;
 }

@@ -160,6 +160,7 @@ static void start(struct world *w, uint64_t seed, enum trace_mode mode)
 	w->events = 0;
 	w->serials = 0;
 	w->at_rest = w->over = w->failed = false;
+	w->rest_us = 0;
 	rng_init_seeded(&w->rng, seed);
 	profile_draw(p, &w->rng);
 	if (cid_range_init(&w->range, p->min, p->max, &p->excluded, p->excluded_count, NULL) != 0)
@@ -202,6 +203,7 @@ static void settle(struct world *w)
 	const char *why = "";
 
 	w->at_rest = true;
+	w->rest_us = w->agenda.now_us;
 	NOTE(w, "sim", "everything is repaired and left alone");
 	cluster_repair(w);
 	chaos_repair(w);

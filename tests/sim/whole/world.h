@@ -40,6 +40,8 @@ struct tally {
 	uint64_t tagged_acts; /* Leases deleted, terms set back */
 	uint64_t tagged_duplicates;
 	double tagged_chance; /* how many of them were to be expected */
+	uint64_t steps;       /* terms raised by their leader, for room */
+	uint64_t fail_overs;  /* in calm runs, in time */
 	uint64_t late_writes; /* that landed after the right of their writer had ended */
 	uint64_t virtual_s;
 	uint64_t faults[FAULT_COUNT];
@@ -62,6 +64,7 @@ struct world {
 	uint64_t events;
 	uint32_t serials; /* of processes, given so far */
 	bool at_rest;     /* nothing goes wrong any more */
+	uint64_t rest_us; /* since when */
 	bool over;        /* the run is being taken apart */
 	bool failed;
 	char failure[400];
