@@ -136,6 +136,12 @@ sim: $(SIM_BIN) $(WHOLE_BIN) ## simulate the allocator, then whole controllers (
 sim-mutants: ## show that the simulations find the deliberate bugs of tests/sim/mutants
 	tests/sim/mutants.sh
 
+# --- tests/model: the term stripes as a Promela model, searched by spin.
+.PHONY: model
+model: ## search every order of events for a CID given twice, with spin
+	@$(DEPS) build test
+	@BUILD=$(BUILD) tests/model/run.sh
+
 # --- tests/demo and tests/e2e. Like the contract cases they are linked with lib/base and nothing else of ours.
 JUDGE_SRC := $(wildcard tests/support/api*.c tests/support/process.c lib/base/*.c) tests/e2e/tally.c tests/e2e/scrape.c
 DEMO_BIN  := $(BUILD)/tests/demo/demo
@@ -211,6 +217,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  unit='tests/tools/unit.sh' \
 	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds $(SEEDS)' \
+	  model='tests/model/run.sh --short' \
 	  sim-mutants='tests/sim/mutants.sh' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
 	  contract-kube-own='VSOCK_CRDS=own tests/contract/run.sh $(BUILD) kube' \
