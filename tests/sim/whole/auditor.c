@@ -314,7 +314,8 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 {
 	struct writer *writer = writer_of(p->world, p->serial);
 
-	*letter = (struct letter){.process = p->serial, .sent_us = now_of(p)};
+	*letter = (struct letter){
+		.process = p->serial, .sent_us = now_of(p), .left_us = p->world->agenda.now_us};
 	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
 	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
 	if (strcmp(r->method, "GET") == 0)
@@ -374,7 +375,7 @@ static void lease_answered(struct process *p, const struct letter *letter)
 	uint64_t now_us = now_of(p);
 
 	/* What comes after the end gives nothing back. */
-	if (now_us > until_us || (writer->led && now_us > writer->right_us))
+	if (now_us > until_us || (writer->acts && now_us > writer->right_us))
 		return;
 	if (letter->raised) {
 		if (!writer->led) {
@@ -470,14 +471,14 @@ static void check_unique(struct world *w, const struct book *written)
 	}
 }
 
-/* I7 */
+/* I7, by when the request left: it may land much later. */
 static void check_gate(struct world *w, const struct letter *cause)
 {
 	const struct cluster *c = &w->cluster;
 	uint64_t slack_us = w->profile.calm ? 1000000 + (uint64_t)w->profile.delay_us * 30 : GATE_US;
 	uint64_t since_us = c->gate_us > w->rest_us || w->profile.calm ? c->gate_us : w->rest_us;
 
-	if (!c->gate_open && (w->profile.calm || w->at_rest) && w->agenda.now_us > since_us + slack_us)
+	if (!c->gate_open && (w->profile.calm || w->at_rest) && cause->left_us > since_us + slack_us)
 		world_fail(w, "I7", "p%u gives a CID while the gate is closed", cause->process);
 }
 

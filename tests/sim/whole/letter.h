@@ -21,6 +21,7 @@ struct letter {
 	enum letter_kind kind;
 	uint32_t process; /* serial; 0: the cluster itself */
 	uint64_t sent_us; /* boot clock of the process */
+	uint64_t left_us; /* the same in the world's time */
 	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
 	bool custom;      /* about kubevirt.io */
 	/* READ: what the answer shows. */
