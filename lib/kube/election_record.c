@@ -7,8 +7,9 @@
 #define TERM_MASK UINT32_C(0x7fffffff)
 #define TERM_HALF (UINT32_C(1) << 30)
 
-/* A duration in the record that is longer than this was not meant: it would lock everybody out. Taking such
- * a Lease early is safe: its holder's right ends by its own clock, and terms keep the writes apart (I1). */
+/* A duration in the record that is longer than this, and than our own, was not meant: it would lock everybody
+ * out. Taking such a Lease early is safe: its holder's right ends by its own clock, and terms keep the writes
+ * apart (I1). */
 #define LONGEST_DURATION_MS UINT64_C(600000)
 
 uint32_t election_term_plus(uint32_t term, uint32_t d)
@@ -60,6 +61,7 @@ void election_record_show(struct election_record *r, const struct election_lease
 			  uint32_t own_ms, uint64_t now_ms)
 {
 	uint64_t duration_ms = l->duration_s != 0 ? (uint64_t)l->duration_s * 1000 : own_ms;
+	uint64_t longest_ms = own_ms < LONGEST_DURATION_MS ? LONGEST_DURATION_MS : own_ms;
 
 	if (!election_record_is(r, l->uid) || election_term_after(l->term, r->highest))
 		r->highest = l->term;
@@ -69,7 +71,7 @@ void election_record_show(struct election_record *r, const struct election_lease
 	copy_cut(r->holder, sizeof(r->holder), l->holder);
 	rv_read(r->rv, l->rv, strlen(l->rv));
 	r->state = state_of(l->holder, identity);
-	r->expires_ms = now_ms + (duration_ms < LONGEST_DURATION_MS ? duration_ms : LONGEST_DURATION_MS);
+	r->expires_ms = now_ms + (duration_ms < longest_ms ? duration_ms : longest_ms);
 	r->looks++;
 }
 

@@ -153,6 +153,30 @@ START_TEST(the_duration_is_that_of_the_record)
 }
 END_TEST
 
+/* Else the standby would take the Lease of every leader that renews it less often. */
+START_TEST(a_duration_is_believed_as_far_as_the_own_one_goes)
+{
+	static const struct {
+		uint32_t seconds;
+		uint64_t wait;
+	} rows[] = {{3600, 3600000}, {3601, 3600000}, {INT32_MAX, 3600000}, {0, 3600000}, {15, 15000}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct election_lease l = lease_of("u", "5", "other", 1);
+		struct election_options options = options_of(ME);
+
+		options.lease_duration_ms = 3600000;
+		given_candidate_with(&options);
+		election_set_fresh(e, UINT64_MAX);
+		expect_read();
+		l.duration_s = rows[i].seconds;
+		answer_lease(l);
+		expect_quiet_until(now + rows[i].wait);
+		finish();
+	}
+}
+END_TEST
+
 START_TEST(a_lease_without_a_holder_is_taken_at_once)
 {
 	given_fresh_candidate();
@@ -386,6 +410,7 @@ int main(void)
 		a_lease_that_was_renewed_meanwhile_is_waited_for_anew,
 		each_renewal_that_the_watch_shows_starts_the_wait_anew,
 		the_duration_is_that_of_the_record,
+		a_duration_is_believed_as_far_as_the_own_one_goes,
 		a_lease_without_a_holder_is_taken_at_once,
 		a_release_that_the_watch_shows_is_read_then_taken,
 		a_release_is_noticed_within_a_pause_after_a_failure,

@@ -53,14 +53,19 @@ static inline struct election_options options_of(const char *identity)
 }
 
 /* At a time that is not 0, so that 0 is the past. */
+static inline void given_candidate_with(const struct election_options *options)
+{
+	rng_init_seeded(&rng, 1);
+	now = 1000000;
+	steps = steps_asked = 0;
+	ck_assert_int_eq(election_create(&e, options), 0);
+}
+
 static inline void given_candidate(void)
 {
 	struct election_options options = options_of(ME);
 
-	rng_init_seeded(&rng, 1);
-	now = 1000000;
-	steps = steps_asked = 0;
-	ck_assert_int_eq(election_create(&e, &options), 0);
+	given_candidate_with(&options);
 }
 
 static inline void given_fresh_candidate(void)
