@@ -115,6 +115,7 @@ static enum election_outcome read_body(struct elector *e, const struct kube_answ
 
 static enum election_outcome outcome_of(struct elector *e, const struct kube_answer *answer)
 {
+	enum election_outcome outcome = ELECTION_FAILED;
 	struct error err = {0};
 
 	if (answer->error == 0 && answer->status >= 200 && answer->status < 300)
@@ -123,13 +124,17 @@ static enum election_outcome outcome_of(struct elector *e, const struct kube_ans
 		(void)error_set(&err, answer->error, "%s", answer->message);
 	else
 		(void)error_set(&err, -EIO, "%d %s", answer->status, answer->failure.message);
-	if (answer->error == 0 && (answer->status == 404 || answer->status == 409)) {
-		log_failure(e->options.log, LOG_LEVEL_DEBUG, &err, "the Lease %s/%s is another one by now",
+	/* A 404 to a POST says that there is no such namespace. */
+	if (answer->error == 0 && answer->status == 404 && e->wish.action != ELECTION_CREATE)
+		outcome = ELECTION_MISSING;
+	if (answer->error == 0 && answer->status == 409)
+		outcome = ELECTION_CONFLICT;
+	if (outcome == ELECTION_FAILED)
+		log_failed(e, &err);
+	else
+		log_failure(e->options.log, LOG_LEVEL_DEBUG, &err, "the Lease %s/%s is not as it was",
 			    e->namespace, e->name);
-		return answer->status == 404 ? ELECTION_MISSING : ELECTION_CONFLICT;
-	}
-	log_failed(e, &err);
-	return ELECTION_FAILED;
+	return outcome;
 }
 
 static void maybe_closed(struct elector *e);

@@ -208,6 +208,22 @@ START_TEST(failures_of_a_standby_are_told_once)
 }
 END_TEST
 
+START_TEST(a_namespace_that_is_not_there_is_told)
+{
+	struct candidate a;
+
+	open_rig();
+	fault(CREATES("{\"status\":404}"));
+	start(&a, "a", true);
+	LOOP_UNTIL(&rig.loop, faults_applied() >= 2);
+	ck_assert_ptr_nonnull(strstr(logged(&a), "\"level\":\"warning\",\"msg\":\"cannot take the Lease"));
+	no_faults();
+	LOOP_UNTIL(&rig.loop, a.led == 1);
+	stop(&a);
+	close_rig();
+}
+END_TEST
+
 /* ---- giving up ---- */
 
 START_TEST(a_standby_gives_up_at_once)
@@ -439,6 +455,7 @@ int main(void)
 		after_a_long_restart_another_one_leads,
 		a_server_that_is_not_there_yet_is_waited_for,
 		failures_of_a_standby_are_told_once,
+		a_namespace_that_is_not_there_is_told,
 		a_standby_gives_up_at_once,
 		an_acquisition_in_flight_is_given_back,
 		a_lease_that_is_somebody_elses_is_not_released,
