@@ -16,6 +16,9 @@ import (
 // component is how the User-Agent of every controller begins; its identity stands in parentheses at the end.
 const component = "vsock-cid-controller"
 
+// lineBegins is how every line of the log does.
+const lineBegins = `{"kind":"Event","apiVersion":"audit.k8s.io/v1"`
+
 // request is one request that the API server has received.
 type request struct {
 	id       string
@@ -33,6 +36,7 @@ type request struct {
 	strange  bool  // PATCH of a VMI: it sets something else
 	uid      string
 	lease    *leaseWrite // PUT or POST of the Lease
+	landed   bool        // it has set a CID, as etcd shows
 }
 
 type leaseWrite struct {
@@ -55,6 +59,26 @@ func isRead(verb string) bool {
 
 func (r *request) done() bool {
 	return r.complete && r.code >= 200 && r.code < 300
+}
+
+// mayBeLost says whether it may have been carried out without an answer that says so.
+func (r *request) mayBeLost() bool {
+	return !r.complete || r.code >= 500
+}
+
+// outcome says what came of a write.
+func (r *request) outcome() string {
+	switch {
+	case r.landed && r.done():
+		return "carried out"
+	case r.landed:
+		return "carried out, though its sender was not told so"
+	case r.isVMIWrite() && r.code >= 500:
+		return "given up by the server"
+	case r.isVMIWrite():
+		return fmt.Sprintf("refused with %d", r.code)
+	}
+	return fmt.Sprintf("a renewal, answered by %d", r.code)
 }
 
 // event is one line of the log.
@@ -97,7 +121,7 @@ func parseAuditLog(from io.Reader) ([]*request, error) {
 			continue
 		}
 		// A server that was killed may have left half a line, which the next one has gone on with.
-		if torn := bytes.LastIndex(line, []byte(`{"kind":"Event"`)); torn > 0 {
+		if torn := bytes.LastIndex(line, []byte(lineBegins)); torn > 0 {
 			line = line[torn:]
 		}
 		var e event

@@ -63,7 +63,8 @@ type judgement struct {
 	rules
 	report  *report
 	writers map[string]*writer
-	byRev   map[int64][]*request // writes that were done, by the revision that they made
+	byRev   map[int64][]*request  // writes that were done, by the revision that they made
+	lost    map[string][]*request // writes of CIDs that may have been done, though nobody was told so, by uid
 	// episodes are the revisions at which the Lease was deleted or its term lowered by hand: terms before and
 	// after may be equal by chance.
 	episodes []int64
@@ -97,15 +98,15 @@ type writer struct {
 
 func judge(e *evidence, r rules) *report {
 	j := &judgement{evidence: e, rules: r, report: newReport(), writers: map[string]*writer{},
-		byRev: map[int64][]*request{}}
+		byRev: map[int64][]*request{}, lost: map[string][]*request{}}
 	j.report.Revision = e.revision
 	j.indexRequests()
 	j.readProcesses()
 	j.judgeLeases()
+	j.judgeVMIs()
 	j.judgeRights()
 	j.judgeRequests()
 	j.judgeResumed()
-	j.judgeVMIs()
 	j.measureFailovers()
 	j.sumUp()
 	return j.report
@@ -134,6 +135,9 @@ func (j *judgement) indexRequests() {
 		}
 		if r.rev != 0 && r.done() && !isRead(r.verb) {
 			j.byRev[r.rev] = append(j.byRev[r.rev], r)
+		}
+		if r.isVMIWrite() && r.mayBeLost() {
+			j.lost[r.uid] = append(j.lost[r.uid], r)
 		}
 	}
 }
@@ -205,11 +209,16 @@ func (j *judgement) episode(rev int64, what string) {
 	j.report.Episodes = append(j.report.Episodes, fmt.Sprintf("revision %d: %s", rev, what))
 }
 
-// author finds the request that made this revision of the Lease. Without one (the server was killed before it
-// could write it down) it is taken for the holder's.
+// author finds the request that made this revision of the Lease, whether its sender was told so or not. Without
+// one (the server was killed before it could write it down) it is taken for the holder's.
 func (j *judgement) author(l *leaseChange) *request {
 	for _, r := range j.byRev[l.rev] {
 		if r.resource == "leases" {
+			return r
+		}
+	}
+	for _, r := range j.requests {
+		if r.lease != nil && r.mayBeLost() && *r.lease == (leaseWrite{l.holder, l.term}) {
 			return r
 		}
 	}
@@ -323,7 +332,7 @@ func (j *judgement) late(w *writer, had *right, r *request) {
 	l := landing{
 		Writer:  w.identity,
 		What:    r.verb + " " + r.resource + " " + r.name,
-		Code:    r.code,
+		Outcome: r.outcome(),
 		LateMs:  ms(r.received.Sub(had.until)),
 		AfterMs: ms(sent.Sub(had.until)),
 		WayMs:   ms(r.received.Sub(sent)),
@@ -509,10 +518,18 @@ func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiS
 	for _, r := range j.byRev[v.rev] {
 		if r.isVMIWrite() && r.wanted == v.cid {
 			v.by = j.writer(r.writer)
+			r.landed = true
 			if r.uid != v.uid || r.name != v.name {
 				j.violated(ruleUnexpected, "revision %d wrote to %s (uid %s), but %s (uid %s) was meant", v.rev, v.name,
 					v.uid, r.name, r.uid)
 			}
+		}
+	}
+	for _, r := range j.lost[v.uid] {
+		if v.by == nil && r.wanted == v.cid && r.name == v.name {
+			v.by = j.writer(r.writer)
+			r.landed = true
+			j.report.Unanswered++
 		}
 	}
 	if v.by == nil {

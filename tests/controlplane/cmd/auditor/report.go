@@ -28,7 +28,8 @@ type report struct {
 	RandomTerms    int
 	HandTerms      int
 	Resumed        int // processes that were resumed after their right had ended
-	Unlogged       int
+	Unanswered     int // CIDs whose writer was not told that they were written
+	Unlogged       int // revisions that the server had no time to log
 	Episodes       []string
 	ByChance       []string
 	Writers        []summary
@@ -49,7 +50,7 @@ type summary struct {
 // landing is a write that was received after the right of its writer had ended, and sent before.
 type landing struct {
 	Writer, What, Why string
-	Code              int
+	Outcome           string
 	LateMs            int64 // received after the end
 	AfterMs           int64 // sent after the end; negative: before
 	WayMs             int64
@@ -126,8 +127,9 @@ func (r *report) print(to io.Writer) {
 		r.VMIs, r.VMIsDeleted, r.CIDs, r.Reused, r.Missed)
 	line("processes: %d recorded, %d wrote or led, %d only stood by", r.Processes, len(r.Writers), r.Standbys)
 	line("terms: %d raised by processes (%d random starts), %d set by hand", r.Raises, r.RandomTerms, r.HandTerms)
-	line("patches: %d asked for; resumed after the end of the right: %d; writes that no log has (server killed): %d",
-		r.Patches, r.Resumed, r.Unlogged)
+	line("patches: %d asked for; %d carried out without an answer, %d that no log has (server killed)", r.Patches,
+		r.Unanswered, r.Unlogged)
+	line("processes that were stopped, and resumed after the end of their right: %d", r.Resumed)
 	for _, w := range r.Writers {
 		line("  %-60s %s  terms %3d  written %5d", w.Writer, w.Replica, w.Terms, w.Written)
 	}
@@ -160,14 +162,13 @@ var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknow
 
 func (r *report) printLate(line func(string, ...any)) {
 	type key struct {
-		why  string
-		code int
+		why, outcome string
 	}
 	kinds := map[key]int{}
 	longest := map[key]int64{}
 	var order []key
 	for _, l := range r.Late {
-		k := key{l.Why, l.Code}
+		k := key{l.Why, l.Outcome}
 		if kinds[k] == 0 {
 			order = append(order, k)
 		}
@@ -176,6 +177,6 @@ func (r *report) printLate(line func(string, ...any)) {
 	}
 	line("late landings: %d", len(r.Late))
 	for _, k := range order {
-		line("  %d answered by %d, up to %d ms after the end: %s", kinds[k], k.code, longest[k], k.why)
+		line("  %d up to %d ms after the end, %s: %s", kinds[k], longest[k], k.outcome, k.why)
 	}
 }

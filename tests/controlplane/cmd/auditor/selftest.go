@@ -72,7 +72,7 @@ func (s *story) logged(ms int, who, verb, resource, name string, code int, body 
 	if body != "" {
 		body = `,"requestObject":` + body
 	}
-	fmt.Fprintf(&s.log, `{"kind":"Event","auditID":"id-%d","stage":"ResponseComplete","verb":%q,"userAgent":%q,`+
+	fmt.Fprintf(&s.log, lineBegins+`,"auditID":"id-%d","stage":"ResponseComplete","verb":%q,"userAgent":%q,`+
 		`"user":{"username":%q},"objectRef":{"resource":%q,"namespace":%q,"name":%q},"responseStatus":{"code":%d},`+
 		`"requestReceivedTimestamp":%q,"stageTimestamp":%q%s%s}`+"\n",
 		s.ids, verb, agent, user, resource, namespace, base, code, stamp(ms), stamp(ms+1),
@@ -195,7 +195,7 @@ type selfTest struct {
 	name  string
 	story func() *story
 	rule  string
-	also  string // a rule that may be broken besides
+	also  string                 // a rule that may be broken besides
 	check func(r *report) string // more to look at, may be nil
 }
 

@@ -117,6 +117,15 @@ var cases = []selfTest{
 		s.note(1550, `"kind":"server","what":"kill"`)
 		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
 	}), check: func(r *report) string { return expect("unlogged", 1, r.Unlogged) }},
+	{name: "a CID whose writer was told of a timeout", story: with(begin, func(s *story) {
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/two", 504, patchOf("uid-2", 32775), 0)
+	}), check: func(r *report) string { return expect("unanswered", 1, r.Unanswered) }},
+	{name: "a CID of another than was asked for in vain", rule: ruleUnknown, story: with(begin, func(s *story) {
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/two", 504, patchOf("uid-2b", 32775), 0)
+		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/two", 422, patchOf("uid-2", 32775), 0)
+	})},
 	{name: "a patch of something else", rule: ruleStrange, story: with(begin, func(s *story) {
 		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/one", 200,
 			`[{"op":"test","path":"/metadata/uid","value":"uid-1"},{"op":"remove","path":"/status/VSOCKCID"}]`, 0)
@@ -224,25 +233,25 @@ var cases = []selfTest{
 
 	// The evidence itself.
 	{name: "a User-Agent without an identity is one of its own", rule: ruleNoRight, story: with(begin, func(s *story) {
-		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"ResponseComplete","verb":"patch","userAgent":` +
+		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"ResponseComplete","verb":"patch","userAgent":` +
 			`"vsock-cid-controller/1.0","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances",` +
 			`"namespace":"ns","name":"one"},"responseStatus":{"code":200},"requestReceivedTimestamp":"` + stamp(1600) +
 			`","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
 	})},
 	{name: "the ServiceAccount under another User-Agent", rule: ruleAnonymous, story: with(begin, func(s *story) {
-		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"ResponseComplete","verb":"update","userAgent":"curl",` +
+		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"ResponseComplete","verb":"update","userAgent":"curl",` +
 			`"user":{"username":"system:serviceaccount:kubevirt:vsock-cid-controller"},"objectRef":{"resource":"leases",` +
 			`"namespace":"kubevirt","name":"vsock-cid-controller"},"responseStatus":{"code":409},` +
 			`"requestReceivedTimestamp":"` + stamp(1600) + `","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
 	})},
 	{name: "a request that was received and never answered counts", rule: ruleResumed, story: with(begin, func(s *story) {
 		s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
-		s.log.WriteString(`{"kind":"Event","auditID":"x","stage":"RequestReceived","verb":"get","userAgent":` +
+		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"RequestReceived","verb":"get","userAgent":` +
 			`"vsock-cid-controller/1.0 (a-1)","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances"},` +
 			`"requestReceivedTimestamp":"` + stamp(22002) + `","stageTimestamp":"` + stamp(22002) + `"}` + "\n")
 	})},
 	{name: "a line of the log that was torn", story: with(begin, func(s *story) {
-		s.log.WriteString(`{"kind":"Event","auditID":"to`)
+		s.log.WriteString(lineBegins + `,"auditID":"to`)
 		s.give(1600, "a-1", "two", "uid-2", 7+stripes)
 	}), check: func(r *report) string { return expect("patches", 2, r.Patches) }},
 	{name: "a hole in the history", rule: cannotBeRead, story: with(begin, func(s *story) {
