@@ -145,7 +145,7 @@ model: ## search every order of events for a CID given twice, with spin
 # --- tests/demo and tests/e2e. Like the contract cases they are linked with lib/base and nothing else of ours.
 JUDGE_SRC := $(wildcard tests/support/api*.c tests/support/process.c lib/base/*.c) tests/e2e/tally.c tests/e2e/scrape.c
 DEMO_BIN  := $(BUILD)/tests/demo/demo
-E2E_BIN   := $(patsubst %,$(BUILD)/tests/e2e/%,audit vmis measure)
+E2E_BIN   := $(patsubst %,$(BUILD)/tests/e2e/%,audit vmis measure chaos/proxy chaos/churn)
 
 $(DEMO_BIN): $(call objs,$(wildcard tests/demo/*.c) $(JUDGE_SRC))
 $(E2E_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(JUDGE_SRC))
@@ -153,8 +153,13 @@ $(DEMO_BIN) $(E2E_BIN):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: e2e-build
+.PHONY: e2e-build e2e-chaos
 e2e-build: $(E2E_BIN)
+e2e-chaos: ## two replicas on the real kube-apiserver, and every fault there is (about 20 minutes)
+	@$(DEPS) build test
+	@tests/controlplane/controlplane.sh build
+	@$(AGAIN) all e2e-build
+	@tests/e2e/chaos/run.sh $(BUILD) long
 
 # --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -224,6 +229,8 @@ test: ## every test that can run here, the real kube-apiserver included
 	  contract-kube-genuine='tests/contract/run.sh $(BUILD) kube' \
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim' \
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
+	  auditor='tests/controlplane/controlplane.sh audit --self-test' \
+	  e2e-chaos='tests/e2e/chaos/run.sh $(BUILD) short' \
 	  demo-kube='tests/demo/run.sh $(BUILD) kube && echo 1 passed, 0 failed'
 
 .PHONY: lint
