@@ -187,6 +187,7 @@ struct allocator_stats {
 	uint64_t duplicates;  /* CIDs that two or more VMIs show */
 	uint64_t invalid;     /* VMIs that show a CID which is reserved, excluded or out of range */
 	uint64_t waiting;     /* VMIs that are to be given a CID */
+	uint64_t starving;    /* of them, those that wait until the term has been raised */
 	uint64_t missed;      /* live VMIs that started without a CID */
 	uint64_t unreadable;  /* VMIs that are not as the API promises */
 	uint64_t in_flight;   /* requests */

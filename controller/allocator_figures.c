@@ -13,6 +13,7 @@ void allocator_stats(const struct allocator *a, struct allocator_stats *out)
 		.duplicates = a->store.duplicate_cids,
 		.invalid = a->counts[COUNT_INVALID],
 		.waiting = a->waiting,
+		.starving = a->starving_count,
 		.missed = a->counts[COUNT_MISSED],
 		.unreadable = a->counts[COUNT_UNREADABLE],
 		.in_flight = a->in_flight,
@@ -45,6 +46,7 @@ struct audit {
 	const struct allocator *a;
 	uint64_t counts[COUNT_KINDS];
 	uint64_t waiting;
+	uint64_t starving;
 	const char *reason;
 };
 
@@ -54,6 +56,7 @@ static void audit_record(void *data, struct table_node *node)
 	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
 	audit->waiting += r->work != NULL;
+	audit->starving += r->work != NULL && r->work->state == WORK_STARVING;
 	for (int i = 0; i < COUNT_KINDS; i++)
 		audit->counts[i] += (unsigned int)allocator_counts_of(audit->a, r) >> i & 1u;
 	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
@@ -73,8 +76,9 @@ bool allocator_validate(const struct allocator *a, const char **reason)
 	if (!cid_pool_validate(a->pool, reason))
 		return false;
 	table_visit(&a->store.by_uid, audit_record, &audit);
-	if (audit.reason == NULL && audit.waiting != a->waiting)
-		audit.reason = "waiting is not the number of VMIs with work";
+	if (audit.reason == NULL && (audit.waiting != a->waiting || audit.starving != a->starving_count))
+		audit.reason =
+			"waiting is not the number of VMIs with work, or starving not of those that starve";
 	if (audit.reason == NULL && memcmp(audit.counts, a->counts, sizeof(audit.counts)) != 0)
 		audit.reason = "a gauge has drifted";
 	*reason = audit.reason;

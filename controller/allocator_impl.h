@@ -81,6 +81,7 @@ struct allocator {
 	struct list doubting[URGENCY_COUNT];
 	struct list wanting[URGENCY_COUNT];
 	struct list starving[URGENCY_COUNT];
+	uint64_t starving_count;
 	struct heap blocked;
 	struct slot slots[ALLOCATOR_MAX_IN_FLIGHT];
 	uint32_t in_flight;

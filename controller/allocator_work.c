@@ -46,6 +46,8 @@ static void work_move(struct allocator *a, struct assignment *w, enum work_state
 	enum work_state from = (enum work_state)w->state;
 
 	assert((work_moves[from] & TO(to)) != 0);
+	a->starving_count += to == WORK_STARVING;
+	a->starving_count -= from == WORK_STARVING;
 	list_remove(&w->queued);
 	heap_remove(&a->blocked, &w->timer);
 	w->state = (uint8_t)to;
@@ -120,6 +122,7 @@ void work_drop(struct allocator *a, struct vmi_record *r)
 		w->slot->work = NULL;
 	r->work = NULL;
 	a->waiting--;
+	a->starving_count -= w->state == WORK_STARVING;
 	free(w);
 }
 
@@ -138,10 +141,9 @@ void allocator_stop(struct allocator *a)
 static bool has_queued_work(const struct allocator *a)
 {
 	for (int i = 0; i < URGENCY_COUNT; i++)
-		if (!list_empty(&a->wanting[i]) || !list_empty(&a->starving[i]) ||
-		    !list_empty(&a->doubting[i]))
+		if (!list_empty(&a->wanting[i]) || !list_empty(&a->doubting[i]))
 			return true;
-	return false;
+	return a->starving_count > 0;
 }
 
 uint64_t allocator_deadline(const struct allocator *a)
@@ -289,23 +291,22 @@ static bool next_patch(struct allocator *a, enum urgency urgency, struct wish *w
  * one now: the term was raised, or one has rested. */
 static void feed_starving(struct allocator *a)
 {
-	for (int i = 0; i < URGENCY_COUNT; i++) {
-		if (!list_empty(&a->starving[i]) && !allocator_may_draw(a))
-			return;
+	if (a->starving_count == 0 || !allocator_may_draw(a))
+		return;
+	for (int i = 0; i < URGENCY_COUNT; i++)
 		while (!list_empty(&a->starving[i]))
 			work_move(a, container_of(a->starving[i].prev, struct assignment, queued),
 				  WORK_WANTING);
-	}
 }
 
 bool allocator_next(struct allocator *a, struct wish *wish, uint64_t now_ms)
 {
+	feed_starving(a);
 	/* I1: a term and the right to write, for reads too, which only serve writes. I3: without a complete
 	 * list nothing is known. A pause that the server asked for holds for everything. */
 	if (a->stopped || !a->has_term || now_ms >= a->right_until_ms || !a->informed ||
 	    a->in_flight >= a->options.max_in_flight || now_ms < a->paused_until_ms)
 		return false;
-	feed_starving(a);
 	for (int i = 0; i < URGENCY_COUNT; i++)
 		if (next_read(a, (enum urgency)i, wish) || next_patch(a, (enum urgency)i, wish, now_ms))
 			return true;

@@ -79,6 +79,23 @@ void auditor_raises(struct process *p, uint32_t step)
 		sim_fail(p->sim, "I1", "a step of %u from term %u is no good", step, p->base);
 }
 
+/* Nobody waits for the term to be raised where the own stripe has a free CID, or no raising would help. */
+static void check_starving(struct process *p)
+{
+	struct use use = use_of(p, cid_stripe_of(p->term));
+
+	if (use.most < use.size)
+		sim_fail(p->sim, "liveness", "%s waits for another term, though %u has free CIDs", p->name,
+			 p->term);
+	for (uint32_t step = 1; step <= MAX_STEP; step++) {
+		use = use_of(p, cid_stripe_of(p->base + step));
+		if (use.least * 2 < use.size)
+			return;
+	}
+	sim_fail(p->sim, "liveness", "%s waits for another term, though no step from %u helps", p->name,
+		 p->base);
+}
+
 void auditor_check_stripe(struct process *p)
 {
 	struct use use = use_of(p, cid_stripe_of(p->term));
@@ -89,6 +106,8 @@ void auditor_check_stripe(struct process *p)
 		sim_fail(p->sim, "gauge", "%s knows not whether its stripe is pressed", p->name);
 	if (!p->has_term)
 		return;
+	if (stats.starving > 0)
+		check_starving(p);
 	if (stats.stripe_size != use.size || stats.stripe_used < use.least || stats.stripe_used > use.most)
 		sim_fail(p->sim, "gauge", "the stripe of %s has %u to %u of %u CIDs used, not %u of %u",
 			 p->name, use.least, use.most, use.size, (unsigned int)stats.stripe_used,

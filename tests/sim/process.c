@@ -11,6 +11,8 @@
 #define MAX_PAUSE_MS   120000
 #define MAX_BOOT_MS    5000
 #define TERM_BITS_MASK 0x7fffffffu /* after 2147483647 comes 0 */
+/* Of the term by hand, upwards. */
+#define MAX_EDIT 100
 /* Renewals that have to fail in a row before the right to write ends. */
 #define RENEWALS_A_RIGHT 5
 
@@ -422,6 +424,12 @@ static void stop(struct process *p)
 		process_kill(p);
 }
 
+void process_edit_term(struct sim *s)
+{
+	s->term = (s->term + sim_between(s, 1, MAX_EDIT)) & TERM_BITS_MASK;
+	TRACE(s, "sim", "the term of the Lease is set to %u", s->term);
+}
+
 static void trouble(struct process *p)
 {
 	struct sim *s = p->sim;
@@ -434,6 +442,8 @@ static void trouble(struct process *p)
 		lose_lease(p);
 	else if (p->has_term && sim_strikes(s, FAULT_TERM_RAISED))
 		raise_term(p, 1);
+	else if (sim_strikes(s, FAULT_TERM_EDITED))
+		process_edit_term(s);
 	else if (sim_strikes(s, FAULT_GATE_MOVED))
 		set_gate(p, !p->gate_open);
 	else

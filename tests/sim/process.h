@@ -80,6 +80,9 @@ void process_answered(struct process *p, const struct request *r);
 /** One of the faults of a process, by chance. */
 void process_trouble(struct sim *s);
 
+/** Somebody sets the Lease's term to a higher one. */
+void process_edit_term(struct sim *s);
+
 /** No more trouble: the gate is open, the term is there, pauses end. At least one process runs afterwards. */
 void process_repair(struct process *p);
 

@@ -30,6 +30,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_NOT_RENEWED] = "not renewed",
 	[FAULT_TERM_LOST] = "term lost",
 	[FAULT_TERM_RAISED] = "term raised",
+	[FAULT_TERM_EDITED] = "term edited",
 	[FAULT_GATE_MOVED] = "gate moved",
 	[FAULT_NO_MEMORY] = "out of memory",
 	[FAULT_PRESEEDED] = "preseeded",
@@ -54,6 +55,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_PRESEEDED] = 300,    [FAULT_FOREIGN] = 60,      [FAULT_OVERWRITTEN] = 300,
 	[FAULT_CONTESTED] = 150,    [FAULT_WIPED] = 20,        [FAULT_FLAWED] = 40,
 	[FAULT_COMPACTED] = 20,     [FAULT_NO_MEMORY] = 40,    [FAULT_NOT_RENEWED] = 600,
+	[FAULT_TERM_EDITED] = 20,
 };
 
 static uint32_t below(struct rng *rng, uint32_t n)
@@ -126,6 +128,8 @@ static void draw_cluster(struct profile *p, struct rng *rng)
 	p->right_ms = p->pace_ms * ONE_OF(rng, 4, 20, 100);
 	p->right_ms = p->right_ms < 50 ? 50 : p->right_ms > 15000 ? 15000 : p->right_ms;
 	p->first_term = ONE_OF(rng, 0, 3, 32765, 1u << 20, 2147483640, below(rng, 1u << 30));
+	if (!p->wide && below(rng, 2) == 0)
+		p->first_term = p->min + below(rng, p->max - p->min);
 	p->first_version = 1 + (rng_u64(rng) >> ONE_OF(rng, 4, 30, 50, 60));
 }
 
@@ -143,7 +147,7 @@ static void draw_storm(struct profile *p, struct rng *rng)
 	unsigned int fault = below(rng, FAULT_LAST_OF_REQUEST + 1);
 
 	memset(p->chance, 0, sizeof(*p->chance) * (FAULT_LAST_OF_REQUEST + 1));
-	p->chance[fault] = (uint16_t)between(rng, 500, 1000);
+	p->chance[fault] = below(rng, 2) == 0 ? 1000 : (uint16_t)between(rng, 300, 1000);
 }
 
 /* Everything that goes wrong does so more often. */

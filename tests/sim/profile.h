@@ -45,6 +45,7 @@ enum fault {
 	FAULT_NOT_RENEWED, /* its renewal of the Lease fails */
 	FAULT_TERM_LOST,
 	FAULT_TERM_RAISED,
+	FAULT_TERM_EDITED, /* the Lease's, by hand, to a higher one */
 	FAULT_GATE_MOVED,
 	FAULT_NO_MEMORY, /* per allocation */
 	/* of the cluster */

@@ -122,6 +122,9 @@ static void come_to_rest(struct sim *s)
 	s->rest_ms = s->queue.now_ms;
 	TRACE(s, "sim", "everything is repaired and left alone");
 	life_repair(s);
+	/* Where that happens at all, it is most telling just before nothing else does. */
+	if (s->profile.chance[FAULT_TERM_EDITED] > 0)
+		process_edit_term(s);
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++)
 		process_repair(&s->processes[i]);
 }
