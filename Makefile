@@ -129,11 +129,15 @@ $(WHOLE_BIN): $(call objs,$(WHOLE_SRC)) $(LIBCONTROLLER) $(LIBAPISIM) $(LIBVSOCK
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(WHOLE_WRAP)) -o $@ $^ -ljansson -lroaring -lcrypto -lm
 
-.PHONY: sim sim-mutants
-sim: $(SIM_BIN) $(WHOLE_BIN) ## simulate the allocator, then whole controllers (SEEDS=1000, FIRST=1)
+.PHONY: sim sim-build sim-mutants
+sim: ## simulate the allocator, then whole controllers (SEEDS=1000, FIRST=1)
+	@$(DEPS) build test
+	@$(AGAIN) sim-build
 	$(SIM_BIN) --first $(or $(FIRST),1) --seeds $(SEEDS)
 	$(WHOLE_BIN) --first $(or $(FIRST),1) --seeds $(SEEDS)
+sim-build: $(SIM_BIN) $(WHOLE_BIN)
 sim-mutants: ## show that the simulations find the deliberate bugs of tests/sim/mutants
+	@$(DEPS) build test
 	tests/sim/mutants.sh
 
 # --- tests/model: the term stripes as a Promela model, searched by spin.
@@ -200,7 +204,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build $(CONTRACT_BIN) $(SIM_BIN) e2e-build $(FUZZ_BIN)
+test-build: all unit-build demo-build sim-build e2e-build $(CONTRACT_BIN) $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
@@ -210,6 +214,7 @@ check: ## the fast part of the tests: units, simulation, contract against apisim
 	  unit='tests/tools/unit.sh' \
 	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds 200' \
+	  sim-whole='$(BUILD)/tests/sim/whole --seeds 500' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim'
 
@@ -222,6 +227,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  unit='tests/tools/unit.sh' \
 	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds $(SEEDS)' \
+	  sim-whole='$(BUILD)/tests/sim/whole --seeds $(SEEDS)' \
 	  model='tests/model/run.sh --short' \
 	  sim-mutants='tests/sim/mutants.sh' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
