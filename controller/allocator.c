@@ -260,7 +260,7 @@ static void tell_sharing(struct allocator *a, uint32_t cid, const struct vmi_rec
 		if (h->visible && h->owner != keeper)
 			second = h->owner;
 	}
-	if (second == NULL)
+	if (keeper == NULL || second == NULL)
 		return;
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
@@ -320,8 +320,10 @@ static unsigned __int128 parse_version(const char *text)
 	return *text == '\0' ? version : 0;
 }
 
-/* The status shows another CID than before, or one for the first time. */
-static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool known, uint64_t now_ms)
+/* The status shows another CID than before, or one for the first time. @witnessed: it was set while we
+ * looked. */
+static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool witnessed,
+			 uint64_t now_ms)
 {
 	struct vmi_hold *before = vmi_store_visible(r);
 	uint32_t old_cid = before != NULL ? before->cid : 0;
@@ -340,7 +342,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 			(struct notice){.kind = NOTICE_ASSIGNED,
 					.cid = cid,
 					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
-	else if (known && a->has_term) /* else it was the one who leads, most likely */
+	else if (witnessed && a->has_term) /* else it was the one who leads, most likely */
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
 	h->awaited = false;
@@ -361,7 +363,7 @@ static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_ho
 	review_cid(a, before->cid, now_ms);
 }
 
-static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, bool known,
+static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, bool witnessed,
 		     uint64_t now_ms)
 {
 	struct vmi_hold *before = vmi_store_visible(r);
@@ -370,7 +372,7 @@ static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi
 	if (v->cid_state == VMI_CID_UNREADABLE)
 		return;
 	if (v->cid_state == VMI_CID_PRESENT && (before == NULL || before->cid != v->cid))
-		show_new_cid(a, r, v->cid, known, now_ms);
+		show_new_cid(a, r, v->cid, witnessed, now_ms);
 	else if (v->cid_state == VMI_CID_ABSENT && before != NULL)
 		show_no_cid(a, r, before, now_ms);
 }
@@ -483,7 +485,9 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	copy_facts(r, v, version);
 	if (v->unreadable != NULL && (r->told & 1u << NOTICE_UNREADABLE) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_UNREADABLE, .text = v->unreadable});
-	show_cid(a, r, v, known, now_ms);
+	/* What a list shows for the first time may have been written by the leader before us; who is created
+	 * with a CID was given it by somebody else. */
+	show_cid(a, r, v, known || !listed, now_ms);
 	note_start(a, r, v);
 	note_source(a, r, v, now_ms);
 	review(a, r, now_ms);

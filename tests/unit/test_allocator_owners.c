@@ -112,7 +112,7 @@ START_TEST(a_foreign_value_is_told_and_adopted_and_the_guests_value_stays_held)
 	uint32_t cid = 0;
 
 	given_leader();
-	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	list_with(vmi_holding("a", VMI_PHASE_RUNNING, 77), "101", 0);
 	see(vmi_holding("a", VMI_PHASE_RUNNING, 78), 1);
 	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
 	ck_assert_uint_eq(last.old_cid, 77);

@@ -1,0 +1,281 @@
+/* The allocator: CIDs that somebody else wrote, and those that two VMIs share. */
+#include "test_allocator_fixture.h"
+
+static struct allocator_stats stats_now(void)
+{
+	struct allocator_stats stats;
+
+	allocator_stats(a, &stats);
+	return stats;
+}
+
+/* ---- unique ones are kept ---- */
+
+START_TEST(a_vmi_that_was_created_with_a_cid_keeps_it_and_is_counted_as_foreign)
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_UNSET, 77), 0);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	ck_assert_uint_eq(last.cid, 77);
+	ck_assert_uint_eq(last.old_cid, 0);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULING, 77), 1);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULED, 77), 2);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	expect_nothing(2);
+	ck_assert(allocator_is_held(a, 77));
+	done();
+}
+END_TEST
+
+START_TEST(nobody_can_tell_who_wrote_what_a_list_shows_for_the_first_time)
+{
+	given_leader();
+	list_with(vmi_holding("a", VMI_PHASE_PENDING, 77), "500", 0);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 0); /* the leader before us, most likely */
+	expect_nothing(0);
+	done();
+}
+END_TEST
+
+START_TEST(a_foreign_value_that_comes_before_ours_is_kept_and_counted)
+{
+	struct vmi v;
+	uint32_t cid = 0;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	answer(ANSWER_TEST_FAILED, NULL, 1);
+	expect_read("a", 1);
+	v = vmi_holding("a", VMI_PHASE_PENDING, 77);
+	answer(ANSWER_OBJECT, &v, 2);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	ck_assert_uint_eq(told[NOTICE_ASSIGNED], 0);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	ck_assert_uint_eq(cid, 77);
+	expect_nothing(2);
+	done();
+}
+END_TEST
+
+START_TEST(a_value_that_somebody_else_sets_at_the_start_is_adopted)
+{
+	uint32_t cid = 0;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("a", 0);
+	answer_with_cid("a", VMI_PHASE_SCHEDULING, 1);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULED, 77), 2);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	ck_assert_uint_eq(last.old_cid, wish.cid);
+	ck_assert(allocator_cid_of(a, "a", &cid));
+	ck_assert_uint_eq(cid, 77);
+	see(vmi_with("b", VMI_PHASE_PENDING), 2);
+	expect_patch("b", 2);
+	expect_nothing(2);
+	ck_assert(allocator_is_held(a, 77));
+	done();
+}
+END_TEST
+
+/* ---- invalid ones are replaced ---- */
+
+static void check_invalid(uint32_t cid)
+{
+	const struct cid_span excluded = {5000, 6000};
+
+	given_allocator_of(1000, 2000000, &excluded, 4);
+	lead(5);
+	see(vmi_holding("running", VMI_PHASE_RUNNING, cid), 0);
+	ck_assert_uint_eq(told[NOTICE_INVALID], 1);
+	expect_nothing(0);
+	ck_assert_uint_eq(stats_now().invalid, 1);
+	see(vmi_holding("a", VMI_PHASE_PENDING, cid + 1), 0);
+	expect_patch("a", 0);
+	ck_assert(wish.replaces);
+	ck_assert_uint_eq(wish.old_cid, cid + 1);
+	ck_assert(cid_range_contains(&range, wish.cid));
+	answer_with_cid("a", VMI_PHASE_PENDING, 1);
+	ck_assert_uint_eq(stats_now().invalid, 1);
+	expect_nothing(1);
+	done();
+}
+
+START_TEST(invalid_values_are_replaced_before_the_start_and_left_after_it)
+{
+	check_invalid(0);
+	check_invalid(1);
+	check_invalid(998);
+	check_invalid(5000);
+	check_invalid(5999);
+	check_invalid(2000001);
+	check_invalid(4294967294);
+}
+END_TEST
+
+/* ---- who keeps a shared one ---- */
+
+START_TEST(of_two_that_have_not_started_the_one_that_this_process_wrote_keeps_it)
+{
+	struct vmi ours = vmi_with("z", VMI_PHASE_PENDING);
+	struct vmi older;
+
+	given_leader();
+	ours.created_s = 2000;
+	see(ours, 0);
+	expect_patch("z", 0);
+	ours = vmi_holding("z", VMI_PHASE_PENDING, wish.cid);
+	ours.created_s = 2000;
+	answer(ANSWER_OBJECT, &ours, 0);
+	older = vmi_holding("a", VMI_PHASE_PENDING, ours.cid);
+	see(older, 1);
+	expect_patch("a", 1);
+	ck_assert(wish.replaces);
+	ck_assert_uint_eq(wish.old_cid, ours.cid);
+	ck_assert_uint_ne(wish.cid, ours.cid);
+	expect_nothing(1);
+	done();
+}
+END_TEST
+
+START_TEST(of_two_that_are_equally_old_the_smaller_uid_keeps_it)
+{
+	given_leader();
+	see(vmi_holding("b", VMI_PHASE_PENDING, 77), 0);
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	expect_patch("b", 0);
+	ck_assert_uint_eq(wish.old_cid, 77);
+	expect_nothing(0);
+	see(vmi_holding("c", VMI_PHASE_PENDING, 78), 0);
+	see(vmi_holding("d", VMI_PHASE_PENDING, 78), 0);
+	expect_patch("d", 0);
+	expect_nothing(0);
+	done();
+}
+END_TEST
+
+START_TEST(who_has_started_keeps_it_even_from_one_that_we_wrote)
+{
+	uint32_t cid;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	cid = wish.cid;
+	answer_with_cid("a", VMI_PHASE_PENDING, 0);
+	see(vmi_holding("b", VMI_PHASE_PENDING, cid), 1);
+	see(vmi_holding("b", VMI_PHASE_SCHEDULED, cid), 2);
+	expect_patch("a", 2);
+	ck_assert_uint_eq(wish.old_cid, cid);
+	expect_nothing(2);
+	done();
+}
+END_TEST
+
+START_TEST(who_is_left_alone_with_a_shared_one_keeps_it)
+{
+	struct vmi v;
+
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("b", VMI_PHASE_PENDING, 77), 0);
+	ck_assert_uint_eq(stats_now().waiting, 1);
+	v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
+	allocator_vmi_gone(a, &v, 1);
+	ck_assert_uint_eq(stats_now().waiting, 0);
+	ck_assert_uint_eq(stats_now().duplicates, 0);
+	expect_nothing(1);
+	done();
+}
+END_TEST
+
+/* ---- those that run ---- */
+
+START_TEST(running_duplicates_are_told_once_counted_and_never_changed)
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("b", VMI_PHASE_SCHEDULED, 77), 0);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	ck_assert(last.first); /* an event on both */
+	ck_assert_uint_eq(stats_now().duplicates, 1);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 1);
+	see(vmi_holding("a", VMI_PHASE_SUCCEEDED, 77), 1);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	see(vmi_holding("c", VMI_PHASE_RUNNING, 77), 2);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 3);
+	ck_assert_uint_eq(stats_now().duplicates, 1); /* CIDs, not VMIs */
+	ck_assert_uint_eq(stats_now().in_use, 1);
+	expect_nothing(1000000);
+	done();
+}
+END_TEST
+
+START_TEST(i5_a_shared_cid_is_free_only_when_the_last_owner_is_gone_and_it_has_rested)
+{
+	static const char *const uids[] = {"a", "b", "c"};
+	uint64_t size;
+
+	given_leader();
+	size = stats_now().available;
+	for (size_t i = 0; i < ARRAY_LEN(uids); i++)
+		see(vmi_holding(uids[i], VMI_PHASE_RUNNING, 77), 0);
+	for (size_t i = 0; i < ARRAY_LEN(uids); i++) {
+		struct vmi v = vmi_holding(uids[i], VMI_PHASE_RUNNING, 77);
+
+		ck_assert(allocator_is_held(a, 77));
+		ck_assert_uint_eq(stats_now().quarantined, 0);
+		allocator_vmi_gone(a, &v, 1000 * i);
+		allocator_tick(a, 1000 * i);
+		ck_assert_uint_eq(stats_now().available, size - 1);
+	}
+	ck_assert_uint_eq(stats_now().quarantined, 1);
+	allocator_tick(a, 2000 + QUARANTINE_MS - 1);
+	ck_assert_uint_eq(stats_now().available, size - 1);
+	allocator_tick(a, 2000 + QUARANTINE_MS);
+	ck_assert_uint_eq(stats_now().available, size);
+	done();
+}
+END_TEST
+
+/* ---- deletions that nobody saw ---- */
+
+START_TEST(a_deletion_that_was_missed_is_found_by_a_list_and_the_cid_rests_from_then_on)
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("c", VMI_PHASE_RUNNING, 78), 0);
+	list_with(vmi_holding("b", VMI_PHASE_RUNNING, 77), "500", 1000);
+	ck_assert(allocator_is_held(a, 77)); /* by the one that is left */
+	ck_assert(!allocator_is_held(a, 78));
+	ck_assert_uint_eq(stats_now().quarantined, 1);
+	ck_assert_uint_eq(stats_now().tracked, 1);
+	ck_assert_uint_eq(stats_now().duplicates, 0);
+	ck_assert_uint_eq(allocator_deadline(a), 1000 + QUARANTINE_MS);
+	allocator_tick(a, 1000 + QUARANTINE_MS);
+	ck_assert_uint_eq(stats_now().quarantined, 0);
+	done();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_vmi_that_was_created_with_a_cid_keeps_it_and_is_counted_as_foreign,
+		nobody_can_tell_who_wrote_what_a_list_shows_for_the_first_time,
+		a_foreign_value_that_comes_before_ours_is_kept_and_counted,
+		a_value_that_somebody_else_sets_at_the_start_is_adopted,
+		invalid_values_are_replaced_before_the_start_and_left_after_it,
+		of_two_that_have_not_started_the_one_that_this_process_wrote_keeps_it,
+		of_two_that_are_equally_old_the_smaller_uid_keeps_it,
+		who_has_started_keeps_it_even_from_one_that_we_wrote,
+		who_is_left_alone_with_a_shared_one_keeps_it,
+		running_duplicates_are_told_once_counted_and_never_changed,
+		i5_a_shared_cid_is_free_only_when_the_last_owner_is_gone_and_it_has_rested,
+		a_deletion_that_was_missed_is_found_by_a_list_and_the_cid_rests_from_then_on,
+	};
+
+	return suite_run("allocator_foreign", tests, ARRAY_LEN(tests));
+}
