@@ -40,8 +40,9 @@ int controller_open(struct controller **out, const struct controller_options *o,
 /** Where /metrics is served. */
 uint16_t controller_port(const struct controller *c);
 
-/** Ends in order: no new writes, those in flight get their answers, the Lease is given up where it is ours, then
- * everything is closed and freed and @cb comes from the loop. Called once. After failed() nothing is waited for.
+/** Ends in order: no new writes, those in flight get their answers, the Lease is given up where it is ours,
+ * then everything is closed and freed and @cb comes from the loop. Called once. After failed() nothing is
+ * waited for.
  */
 void controller_close(struct controller *c, void (*cb)(void *data), void *data);
 
