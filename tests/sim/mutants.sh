@@ -1,6 +1,7 @@
 #!/bin/sh
-# Shows that the simulation can fail: each deliberate bug in tests/sim/mutants has to be found within SEEDS seeds (default
-# 1,000). Works on a copy of the tree. With names (without .patch) as arguments: only these.
+# Shows that the simulations can fail: each deliberate bug in tests/sim/mutants has to be found by the simulation of the
+# allocator, and each in tests/sim/whole/mutants by the one of whole controllers, within SEEDS seeds (default 1,000). Works on
+# a copy of the tree. With names (without .patch) as arguments: only these.
 # Last line: "sim-mutants: N passed, N failed".
 set -eu
 
@@ -13,12 +14,12 @@ failed=0
 
 cp -R "$root/Makefile" "$root/controller" "$root/lib" "$copy"
 mkdir -p "$copy/tests"
-cp -R "$root/tests/sim" "$copy/tests"
+cp -R "$root/tests/sim" "$root/tests/apisim" "$copy/tests"
 cd "$copy"
 
 # The bugs leave things unused; warnings are not what this is about.
 build() {
-	env -u MAKEFLAGS make -s -j2 WARN= BUILD=build build/tests/sim/sim >build.log 2>&1
+	env -u MAKEFLAGS make -s -j2 WARN= BUILD=build "$@" >build.log 2>&1
 }
 
 lose() {
@@ -26,35 +27,42 @@ lose() {
 	failed=$((failed + 1))
 }
 
+# try FILE: the folder that it is in says which program has to find it.
 try() {
-	if ! patch -p1 -s -f <"$2" >patch.log 2>&1; then
-		lose "$1" "does not apply any more"
+	name=$(basename "$1" .patch)
+	program=build/tests/sim/sim
+	[ "$1" != "tests/sim/whole/mutants/$name.patch" ] || program=build/tests/sim/whole
+	if ! patch -p1 -s -f <"$1" >patch.log 2>&1; then
+		lose "$name" "does not apply any more"
 		sed 's/^/  /' patch.log
+		cp -R "$root/controller" "$root/lib" .
 		return
 	fi
-	if ! build; then
-		lose "$1" "does not build any more"
+	if ! build $program; then
+		lose "$name" "does not build any more"
 		tail -n 5 build.log | sed 's/^/  /'
-	elif build/tests/sim/sim --seeds "$seeds" --one >run.log 2>&1; then
-		lose "$1" "NOT FOUND in $seeds seeds"
+	elif $program --seeds "$seeds" --one >run.log 2>&1; then
+		lose "$name" "NOT FOUND in $seeds seeds"
 	else
-		echo "$1: $(grep -aE '^seed .* failed|aborted' run.log | head -n 1)"
+		echo "$name: $(grep -aE '^seed .* failed|aborted' run.log | head -n 1)"
 		passed=$((passed + 1))
 	fi
-	cp -R "$root/controller" "$root/lib" .
+	patch -p1 -s -f -R <"$1" # and nothing else, or everything would be built anew
 }
 
-if ! build; then
+if ! build build/tests/sim/sim build/tests/sim/whole; then
 	cat build.log
 	exit 1
 fi
 if [ $# -eq 0 ]; then
-	for patch in tests/sim/mutants/*.patch; do
-		try "$(basename "$patch" .patch)" "$patch"
+	for patch in tests/sim/mutants/*.patch tests/sim/whole/mutants/*.patch; do
+		try "$patch"
 	done
 else
 	for name; do
-		try "$name" "tests/sim/mutants/$name.patch"
+		patch=tests/sim/mutants/$name.patch
+		[ -e "$patch" ] || patch=tests/sim/whole/mutants/$name.patch
+		try "$patch"
 	done
 fi
 echo "sim-mutants: $passed passed, $failed failed"

@@ -310,6 +310,21 @@ static bool is_act(const struct writer *writer, const struct letter *letter)
 	       letter->term == writer->terms[(writer->term_count - 1) % AUDITOR_TERMS];
 }
 
+/* I8: who leads and is not disturbed writes to the Lease once in a retry period, and reads it never. */
+static void check_lease_rate(struct process *p, struct writer *writer, const struct letter *letter)
+{
+	const struct profile *f = &p->world->profile;
+	uint64_t led_ms = (letter->sent_us - writer->leads_us) / 1000;
+
+	if (!f->calm || !writer->led || p->ending)
+		return;
+	if (letter->kind == LETTER_READ || is_act(writer, letter))
+		writer->lease_requests++;
+	if (writer->lease_requests > led_ms / f->retry_ms + 3)
+		world_fail(p->world, "I8", "%s has asked for the Lease %u times in %llu ms", p->name,
+			   writer->lease_requests, (unsigned long long)led_ms);
+}
+
 void auditor_sent(struct process *p, const struct posted *r, struct letter *letter)
 {
 	struct writer *writer = writer_of(p->world, p->serial);
@@ -317,6 +332,7 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	*letter = (struct letter){
 		.process = p->serial, .sent_us = now_of(p), .left_us = p->world->agenda.now_us};
 	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
+	letter->about_lease = strstr(r->path, "/leases/") != NULL;
 	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
 	if (strcmp(r->method, "GET") == 0)
 		letter->kind = LETTER_READ;
@@ -334,6 +350,8 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	NOTE(p->world, p->name, "> %s %s %.*s", r->method, r->path, (int)r->body_len,
 	     r->body != NULL ? r->body : "");
 	writer->acts = writer->acts || is_act(writer, letter);
+	if (letter->about_lease)
+		check_lease_rate(p, writer, letter);
 	check_right(p, r, letter);
 	if (letter->kind == LETTER_VMI)
 		check_cid(p, letter);
@@ -383,6 +401,8 @@ static void lease_answered(struct process *p, const struct letter *letter)
 			note_fail_over(w);
 		}
 		writer->terms[writer->term_count++ % AUDITOR_TERMS] = letter->term;
+		if (!writer->led)
+			writer->leads_us = now_us;
 		writer->led = true;
 	}
 	if (!writer->led || until_us <= writer->right_us)

@@ -60,6 +60,8 @@ struct writer {
 	bool listed_crs;
 	uint64_t dated_us;             /* when the last request left whose answer said where the data is */
 	uint32_t unanswered;           /* writes to VMIs */
+	uint64_t leads_us;             /* since when */
+	uint32_t lease_requests;       /* since then, raisings not counted */
 	uint32_t terms[AUDITOR_TERMS]; /* that it raised itself; the last ones, in a ring */
 	uint32_t term_count;
 	struct request *asked;

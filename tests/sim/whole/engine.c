@@ -122,6 +122,12 @@ static void leave_plug(struct easy *x)
 		plug_close(plug, false);
 }
 
+/* It has been begun, and waits to leave. */
+static bool is_decided(const struct easy *x)
+{
+	return !x->posted && strcmp(x->transfer->req->method, "GET") != 0;
+}
+
 static void ask(struct easy *x)
 {
 	struct process *p = process_of(x->engine);
@@ -139,11 +145,12 @@ static void ask(struct easy *x)
 		return;
 	}
 	x->asked = true;
+	p->decided -= is_decided(x);
+	x->posted = true;
 	if (p->dead)
 		return;
 	must_buf(&text);
 	easy_write(x, &text);
-	x->posted = true;
 	auditor_sent(p, &posted, &x->letter);
 	line_send(x->plug->line, &text, &x->letter);
 }
@@ -384,6 +391,7 @@ int http_engine_add(struct http_engine *e, CURL *easy)
 	assert(!e->closing && !e->in_curl);
 	uv_update_time(e->loop);
 	x->engine = e;
+	process_of(e)->decided += is_decided(x);
 	if (x->total_ms != 0)
 		x->total_ms += uv_now(e->loop);
 	list_push_back(&e->easies, &x->link);
@@ -400,6 +408,7 @@ void http_engine_remove(struct http_engine *e, CURL *easy)
 	assert(!e->in_curl);
 	if (x->posted && !process_of(e)->dead)
 		auditor_answered(process_of(e), &x->letter, x->status);
+	process_of(e)->decided -= is_decided(x);
 	leave_plug(x);
 	list_remove(&x->link);
 	e->easy_count--;

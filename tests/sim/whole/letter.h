@@ -23,6 +23,7 @@ struct letter {
 	uint64_t sent_us; /* boot clock of the process */
 	uint64_t left_us; /* the same in the world's time */
 	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
+	bool about_lease; /* by its name */
 	bool custom;      /* about kubevirt.io */
 	/* READ: what the answer shows. */
 	bool lists_vmis; /* all of them */

@@ -115,7 +115,7 @@ static void on_wake(struct moment *m)
 		NOTE(p->world, p->name, "has ended");
 		auditor_ended(p);
 		free_process(p);
-	} else if (world_strikes(p->world, FAULT_HALTED)) {
+	} else if (p->decided > 0 && world_strikes(p->world, FAULT_HALTED)) {
 		process_pause(p, (uint64_t)world_below(p->world, 60000) * 1000,
 			      world_below(p->world, 3) == 0);
 	}
@@ -202,6 +202,7 @@ static void start(struct process *p)
 
 	p->serial = ++w->serials;
 	p->ending = p->ended = p->failing = p->dead = false;
+	p->decided = 0;
 	p->sigterm.deliver = on_sigterm;
 	list_init(&p->sigterm.link);
 	p->rngs = 0;

@@ -38,6 +38,7 @@ struct process {
 	bool failing;               /* will exit with an error */
 	bool dead;                  /* killed: nothing leaves any more */
 	struct arrival sigterm;     /* a signal comes as any other input */
+	uint32_t decided;           /* writes that have been begun and have not left yet */
 	uint32_t rngs;              /* that were made from secure numbers */
 	uint64_t stopped_us;        /* since when it is paused */
 	bool suspended;

@@ -60,7 +60,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_500] = 400,           [FAULT_403] = 200,
 	[FAULT_404] = 200,           [FAULT_WATCH_SILENT] = 60,
 	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,
-	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 30,
+	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 500,
 	[FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
 	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,
 	[FAULT_CUT_OFF] = 200,       [FAULT_RESTARTED] = 100,
@@ -203,7 +203,9 @@ void profile_draw(struct profile *p, struct rng *rng)
 	draw_times(p, rng);
 	draw_cluster(p, rng);
 	if (p->calm) {
-		draw_group(p, rng, FAULT_KILLED, FAULT_TERMINATED);
+		p->processes = ONE_OF(rng, 2, 2, 3);
+		p->chance[FAULT_KILLED] = (uint16_t)ONE_OF(rng, 0, 50, 200, 400);
+		p->chance[FAULT_TERMINATED] = (uint16_t)ONE_OF(rng, 0, 50, 200, 400);
 		draw_group(p, rng, FAULT_GATE_MOVED, FAULT_GATE_MOVED);
 	} else {
 		draw_faults(p, rng);
