@@ -47,6 +47,7 @@ struct controller {
 	struct elector *elector; /* NULL until KubeVirt's namespace is known */
 	char lease_namespace[VMI_NAMESPACE_MAX + 1];
 	uint64_t fresh_until_ms; /* as the elector was told last */
+	bool hurried;            /* freshness was asked to look */
 	bool pressed;
 	bool has_led;
 	/* the core */

@@ -95,6 +95,13 @@ static void on_stale(void *data)
 
 	if (c->listing || !is_complete(c) || clock_boot_ms() < fresh_until_ms(c))
 		return; /* on its way, or there and not told yet */
+	/* A small question first: in a quiet cluster the view is old by name only. */
+	if (!c->hurried) {
+		c->hurried = true;
+		freshness_hurry(c->freshness);
+		return;
+	}
+	c->hurried = false;
 	log_info(c->o.log, "the view of the VMIs may be too old to campaign with: listing them again");
 	c->relist = true;
 }
@@ -193,6 +200,7 @@ static void tell_fresh(struct controller *c, uint64_t until_ms)
 	if (until_ms == c->fresh_until_ms)
 		return;
 	c->fresh_until_ms = until_ms;
+	c->hurried = false;
 	elector_set_fresh(c->elector, until_ms);
 }
 
