@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/macros.h"
 #include "base/version.h"
 
 static const char *const versions[] = {"v1", "v1alpha3", NULL};
@@ -337,8 +338,9 @@ static void close_parts(struct controller *c)
 		http_server_close(c->server, on_part_closed, c);
 	if (c->assigner != NULL && ++c->open_parts)
 		assigner_close(c->assigner, on_part_closed, c);
+	/* What the others still ask or tell while they close must not meet an elector that is gone. */
 	if (c->elector != NULL && ++c->open_parts)
-		elector_close(c->elector, on_part_closed, c);
+		elector_close(STEAL_POINTER(c->elector), on_part_closed, c);
 	if (c->freshness != NULL && ++c->open_parts)
 		freshness_close(c->freshness, on_part_closed, c);
 	if (c->vmis != NULL && ++c->open_parts)

@@ -24,8 +24,9 @@ bool controller_may_go_on(void *data)
 	if (c->fenced)
 		return false;
 	/* Who has led and does not any more has no right, although nobody has been told of it yet. */
-	return (!c->has_led && !controller_is_leading(c)) ||
-	       clock_boot_ms() < elector_right_until(c->elector);
+	if (!c->has_led && !controller_is_leading(c))
+		return true;
+	return c->elector != NULL && clock_boot_ms() < elector_right_until(c->elector);
 }
 
 /* ---- what the elector tells ---- */
