@@ -61,6 +61,11 @@ void server_close(struct server *s)
 	buf_free(&s->text);
 }
 
+void server_free(struct server *s)
+{
+	free(s->sim);
+}
+
 bool server_is_up(const struct server *s)
 {
 	return s->sim->http.listening;

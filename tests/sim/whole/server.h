@@ -34,6 +34,9 @@ struct server {
 void server_open(struct server *s, struct world *w);
 void server_close(struct server *s);
 
+/** After the last run. */
+void server_free(struct server *s);
+
 bool server_is_up(const struct server *s);
 
 /** A parcel has come up @l. */

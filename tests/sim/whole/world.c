@@ -253,6 +253,7 @@ void world_free(struct world *w)
 {
 	auditor_reset(w);
 	cluster_free(w);
+	server_free(&w->server);
 	agenda_free(&w->agenda);
 	trace_free(&w->trace);
 }
