@@ -246,7 +246,8 @@ inline close_answer(p)
 	cand[p].raised_age = 0;
 }
 
-/* I3. The cache of who campaigns lacks at most what is recent. It is set as bad as it may be: it may see more at once. */
+/* I3. The cache of who campaigns lacks at most what is recent. It is set as bad as it may be: it may see more at
+ * once. */
 #ifdef BUG_STALE_CAMPAIGN
 #define MAY_LACK(v) (vmi[v].cid != 0)
 #else
