@@ -77,8 +77,8 @@ void election_free(struct election *e); /* NULL is fine */
  * ignored. Loses the Lease where it shows another holder or another object (uid). */
 void election_seen(struct election *e, const struct election_lease *l, uint64_t now_ms);
 
-/** There was no Lease at @rv (a deletion, or a list without it), "" for "just now" (a read was answered with
- * 404). */
+/** There was no Lease at @rv (a deletion, or a list without it), "" for "just now". Answers of 404 go to
+ * election_answered() instead. */
 void election_absent(struct election *e, const char *rv, uint64_t now_ms);
 
 /** The caches are complete and known to be fresh until then; 0: not. A process campaigns only before (I3). */

@@ -76,7 +76,8 @@ const char *elector_lease_uid(const struct elector *e);
  * ended. lost() does not come any more. Called at most once, before elector_close(). */
 void elector_give_up(struct elector *e, void (*cb)(void *data), void *data);
 
-/** Cancels everything (a Lease that is held stays held until it expires), then @cb from the loop. */
+/** Cancels everything (a Lease that is held stays held until it expires), then @cb from the loop. No other
+ * callback comes after this call, that of elector_give_up() neither. */
 void elector_close(struct elector *e, void (*cb)(void *data), void *data);
 
 #endif

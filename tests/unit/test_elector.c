@@ -124,10 +124,13 @@ END_TEST
 START_TEST(a_candidate_without_fresh_caches_asks_for_them_and_writes_nothing)
 {
 	struct candidate a;
+	uint64_t since_ms = clock_boot_ms();
 
 	open_rig();
 	start(&a, "a", false);
-	LOOP_UNTIL(&rig.loop, a.stale >= 3);
+	while (a.stale < 4)
+		expect_request("GET", "/version", NULL, 200); /* many turns */
+	ck_assert_uint_ge(clock_boot_ms() - since_ms, 3 * RETRY_MS);
 	ck_assert_uint_eq(a.led, 0);
 	ck_assert_ptr_null(lease());
 	elector_set_fresh(a.elector, clock_boot_ms() + 60000);
@@ -170,6 +173,44 @@ START_TEST(a_leader_that_is_pressed_raises_its_term)
 	elector_set_pressed(a.elector, false);
 	ck_assert_uint_eq(a.term, first + 2);
 	ck_assert_uint_eq(lease_term(), a.term);
+	stop(&a);
+	close_rig();
+}
+END_TEST
+
+START_TEST(a_deletion_that_only_a_list_shows_is_noticed)
+{
+	struct candidate a;
+	struct candidate b;
+
+	given_two(&a, &b);
+	stop(&a);
+	fault(WATCHES);
+	expect_request("POST", "/apisim/watches/close", NULL, 200);
+	expect_request("DELETE", LEASE, NULL, 200);
+	expect_request("POST", "/apisim/compact", NULL, 200);
+	no_faults();
+	LOOP_UNTIL(&rig.loop, b.led == 1); /* the Lease would have ended in a minute */
+	stop(&b);
+	close_rig();
+}
+END_TEST
+
+START_TEST(a_leader_without_a_watch_finds_edits_by_conflicts)
+{
+	struct candidate a;
+	unsigned int extended;
+
+	open_rig();
+	fault("[" WATCHES "," LISTS "]");
+	start(&a, "a", true);
+	LOOP_UNTIL(&rig.loop, a.led == 1);
+	expect_request("PATCH", LEASE, "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}", 200);
+	extended = a.extended;
+	LOOP_UNTIL(&rig.loop, a.extended >= extended + 3);
+	expect_request("PATCH", LEASE, "{\"spec\":{\"holderIdentity\":\"b\"}}", 200);
+	LOOP_UNTIL(&rig.loop, a.lost == 1);
+	ck_assert_str_eq(a.reason, "it is held by b");
 	stop(&a);
 	close_rig();
 }
@@ -347,7 +388,7 @@ START_TEST(of_what_the_watch_shows_only_the_lease_itself_counts)
 	inject("{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"other\",\"uid\":\"v\","
 	       "\"resourceVersion\":\"999999\"},\"spec\":{\"holderIdentity\":\"b\"}}}\n");
 	inject("{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"l\",\"uid\":\"u\","
-	       "\"resourceVersion\":\"999999\"},\"spec\":{\"leaseTransitions\":-1}}}\n");
+	       "\"resourceVersion\":\"999999\"},\"spec\":{\"leaseTransitions\":-18446744073709551615}}}\n");
 	inject("{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"l\",\"uid\":\"u\","
 	       "\"resourceVersion\":\"999999\"},\"spec\":{\"leaseTransitions\":99999999999}}}\n");
 	inject("{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"l\",\"uid\":\"u\","
@@ -379,6 +420,8 @@ int main(void)
 		a_candidate_without_fresh_caches_asks_for_them_and_writes_nothing,
 		caches_are_not_asked_for_while_somebody_leads,
 		a_leader_that_is_pressed_raises_its_term,
+		a_deletion_that_only_a_list_shows_is_noticed,
+		a_leader_without_a_watch_finds_edits_by_conflicts,
 		whose_lease_is_deleted_has_lost,
 		whose_name_is_taken_out_has_lost_and_never_leads_again,
 		a_name_written_by_hand_gives_no_lead,

@@ -394,6 +394,24 @@ START_TEST(it_closes_after_it_has_lost)
 }
 END_TEST
 
+START_TEST(it_ends_its_own_request_and_leaves_the_client_open)
+{
+	struct candidate a;
+
+	open_rig();
+	rig.duration_ms = 600000;
+	rig.deadline_ms = 500000; /* calls take half of it at most */
+	start_leader(&a);
+	fault(UPDATES("{\"stall\":true}"));
+	LOOP_UNTIL(&rig.loop, faults_applied() >= 1);
+	elector_close(a.elector, on_candidate_closed, &a);
+	LOOP_UNTIL(&rig.loop, a.closed == 1);
+	kube_client_close(a.client, on_candidate_closed, &a);
+	expect_closed(&a);
+	close_rig();
+}
+END_TEST
+
 /* Closed after each number of turns there is, until it leads. */
 START_TEST(it_closes_at_any_moment)
 {
@@ -467,6 +485,7 @@ int main(void)
 		it_closes_within_a_handler,
 		it_closes_while_it_gives_up,
 		it_closes_after_it_has_lost,
+		it_ends_its_own_request_and_leaves_the_client_open,
 		it_closes_at_any_moment,
 		wrong_times_are_refused,
 	};

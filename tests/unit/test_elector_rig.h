@@ -339,6 +339,8 @@ static inline void give_up(struct candidate *c)
 	elector_give_up(c->elector, on_given_up, c);
 	ck_assert_uint_eq(c->given_up, 0);
 	LOOP_UNTIL(&rig.loop, c->given_up == 1);
+	loop_run_turns(&rig.loop, 20);
+	ck_assert_uint_eq(c->given_up, 1);
 }
 
 /* Its end, after close_candidate(). */
