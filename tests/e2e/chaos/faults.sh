@@ -192,6 +192,13 @@ restart_server() {
 
 # --- the Lease --------------------------------------------------------------------------------------------------------
 
+# has_ended_busily IDENTITY: it always had something to write.
+has_ended_busily() {
+	burst
+	burst_done
+	has_ended_as "$1"
+}
+
 # Writes to VMIs are possible until the right ends, and not for longer, though nothing is wrong with the network.
 forbid_renewals() {
 	local role was
@@ -201,10 +208,7 @@ forbid_renewals() {
 	role=/apis/rbac.authorization.k8s.io/v1/namespaces/kubevirt/roles/vsock-cid-controller
 	api GET "$role" >"$folder/role"
 	api PATCH "$role" "$merge" "$(jq -c '{rules: [.rules[] | select(.resources != ["leases"])]}' "$folder/role")"
-	while ! has_ended_as "$was"; do
-		burst # it always has something to write
-		burst_done
-	done
+	await "$was to end" has_ended_busily "$was"
 	ends_badly "$was"
 	api PATCH "$role" "$merge" "$(jq -c '{rules: .rules}' "$folder/role")"
 	settled

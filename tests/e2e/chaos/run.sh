@@ -14,7 +14,7 @@ usage() {
 
 		  BUILD   the folder with the programs, as given to make
 		  short   a minute and a half: a Lease of 3 s, each kind of fault once
-		  long    twenty minutes: also the default Lease of 15 s, and 50 times SIGKILL
+		  long    a quarter of an hour: also the default Lease of 15 s, and 50 times SIGKILL
 		  WORD    only what has it in its name
 
 		E2E_SEED=N repeats the random choices of a run; E2E_KEEP=1 keeps its folder.

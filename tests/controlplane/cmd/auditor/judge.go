@@ -546,24 +546,47 @@ func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiS
 }
 
 // judgeUnlogged looks at a CID that no logged request has written. That can only be where the server was
-// killed between doing it and writing it down.
+// killed between doing it and writing it down; the stripe says whose it is.
 func (j *judgement) judgeUnlogged(v *vmiState) {
-	killed := false
-	for _, e := range j.record {
-		killed = killed || (e.Kind == "server" && e.What == "kill")
+	if !j.duringKill(v.rev) {
+		j.violated(ruleUnknown, "%s (uid %s): CID %s at revision %d", v.name, v.uid, v.cid, v.rev)
+		return
 	}
+	j.report.Unlogged++
 	for _, w := range j.writers {
 		for _, raise := range w.raises {
-			if v.cid.valid && v.cid.value%stripes == raise.term%stripes && raise.rev < v.rev && killed {
+			if v.cid.valid && v.cid.value%stripes == raise.term%stripes && raise.rev < v.rev {
 				v.by = w
+				return
 			}
 		}
 	}
-	if v.by != nil {
-		j.report.Unlogged++
-		return
+	j.violated(ruleStripe, "somebody: CID %s for %s at revision %d, of nobody's term", v.cid, v.name, v.rev)
+}
+
+// unfinished is how long a request may take that a killed server had no time to log.
+const unfinished = 10 * time.Second
+
+// duringKill says whether a revision can have been made by a request that the server was killed in: after all
+// that was logged well before a kill, and before all that was received after it.
+func (j *judgement) duringKill(rev int64) bool {
+	for _, e := range j.record {
+		if e.Kind != "server" || e.What != "kill" {
+			continue
+		}
+		fits := true
+		for _, r := range j.requests {
+			before := r.ended.Before(e.time().Add(-unfinished))
+			after := r.received.After(e.time())
+			if r.rev != 0 && r.done() && !isRead(r.verb) && (before && r.rev >= rev || after && r.rev <= rev) {
+				fits = false
+			}
+		}
+		if fits {
+			return true
+		}
 	}
-	j.violated(ruleUnknown, "%s (uid %s): CID %s at revision %d", v.name, v.uid, v.cid, v.rev)
+	return false
 }
 
 func (j *judgement) hold(v *vmiState, holders map[uint32]map[*vmiState]bool) {

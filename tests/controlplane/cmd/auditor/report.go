@@ -10,6 +10,8 @@ import (
 // shown is how many findings of a kind are printed.
 const shown = 20
 
+const writersInLine = 10
+
 // report is what is left of it all. Its exported fields are the figures that --json writes.
 type report struct {
 	Revision       int64
@@ -130,8 +132,12 @@ func (r *report) print(to io.Writer) {
 	line("patches: %d asked for; %d carried out without an answer, %d that no log has (server killed)", r.Patches,
 		r.Unanswered, r.Unlogged)
 	line("processes that were stopped, and resumed after the end of their right: %d", r.Resumed)
-	for _, w := range r.Writers {
-		line("  %-60s %s  terms %3d  written %5d", w.Writer, w.Replica, w.Terms, w.Written)
+	for i := 0; i < len(r.Writers); i += writersInLine {
+		text := "  terms/CIDs written by"
+		for _, w := range r.Writers[i:min(i+writersInLine, len(r.Writers))] {
+			text += fmt.Sprintf(" %s %d/%d", w.Writer, w.Terms, w.Written)
+		}
+		line("%s", text)
 	}
 	for _, f := range r.Failovers {
 		line("failover: %s", f)

@@ -117,6 +117,22 @@ var cases = []selfTest{
 		s.note(1550, `"kind":"server","what":"kill"`)
 		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
 	}), check: func(r *report) string { return expect("unlogged", 1, r.Unlogged) }},
+	{name: "a CID that no request has written, long before the server was killed", rule: ruleUnknown,
+		story: with(begin, func(s *story) {
+			s.note(30000, `"kind":"server","what":"kill"`)
+			s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+			s.lease(4000, "a-1", "a-1", 7)
+		})},
+	{name: "a CID that no request has written, after the server was killed", rule: ruleUnknown,
+		story: with(begin, func(s *story) {
+			s.note(1550, `"kind":"server","what":"kill"`)
+			s.lease(4000, "a-1", "a-1", 7)
+			s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		})},
+	{name: "a CID of nobody's stripe that no request has written", rule: ruleStripe, story: with(begin, func(s *story) {
+		s.note(1550, `"kind":"server","what":"kill"`)
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32776}`)
+	})},
 	{name: "a CID whose writer was told of a timeout", story: with(begin, func(s *story) {
 		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
 		s.logged(1600, "a-1", "patch", "virtualmachineinstances", "ns/two", 504, patchOf("uid-2", 32775), 0)
