@@ -159,7 +159,7 @@ $(DEMO_BIN) $(E2E_BIN):
 
 .PHONY: e2e-build e2e-chaos
 e2e-build: $(E2E_BIN)
-e2e-chaos: ## two replicas on the real kube-apiserver, and every fault there is (about 20 minutes)
+e2e-chaos: ## two replicas on the real kube-apiserver, and every fault there is (about 15 minutes)
 	@$(DEPS) build test
 	@tests/controlplane/controlplane.sh build
 	@$(AGAIN) all e2e-build
