@@ -143,7 +143,7 @@ static bool has_queued_work(const struct allocator *a)
 	for (int i = 0; i < URGENCY_COUNT; i++)
 		if (!list_empty(&a->wanting[i]) || !list_empty(&a->doubting[i]))
 			return true;
-	return a->starving_count > 0;
+	return false;
 }
 
 uint64_t allocator_deadline(const struct allocator *a)
