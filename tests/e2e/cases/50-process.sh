@@ -3,11 +3,13 @@
 
 it both sigterm_waits_for_writes_in_flight
 sigterm_waits_for_writes_in_flight() {
+	local creating
 	start_ready_controller
 	"$vmis" create --in-flight 32 many 300 "${namespaces[@]}" &
+	creating=$!
 	await "a third to be served" metric_is_at_least kubevirt_vsock_cids_in_use 100
 	stop_controller TERM
-	wait %% || true
+	wait "$creating" || true
 	is "exit status" 0 "$exit_status"
 	if [[ $server == kube ]]; then
 		patches_sent >"$folder/patches"

@@ -226,13 +226,15 @@ lease_moved_on() {
 
 it both an_update_of_three_replicas_leaves_nobody_unserved
 an_update_of_three_replicas_leaves_nobody_unserved() {
+	local creating
 	start_two
 	"$vmis" create --in-flight 2 rolling 300 "${namespaces[@]}" &
+	creating=$!
 	start_replica c
 	end_replica a
 	start_replica d
 	end_replica b
-	wait %% || fail "not all could be created"
+	wait "$creating" || fail "not all could be created"
 	await "all to be served" all_served
 	audit_is_clean 300
 	end_replica c
