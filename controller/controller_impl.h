@@ -70,6 +70,7 @@ struct controller {
 	/* the end */
 	bool closing;
 	bool giving_up;
+	void (*given_up)(void *data);
 	bool parts_closing;
 	unsigned int open_parts;
 	void (*close_cb)(void *data);
@@ -99,7 +100,8 @@ int controller_open_lead(struct controller *c, struct error *err);
 /** What follows from the turn's facts for the election. */
 void controller_follow_lead(struct controller *c);
 
-/** Gives the Lease up where it is held; @cb from the loop, or at once where there is no elector. */
+/** Gives the Lease up where it is held, after the event about it; @cb from the loop, or at once where there
+ * is no elector. Not called any more where the controller fails first. */
 void controller_give_up(struct controller *c, void (*cb)(void *data));
 
 bool controller_is_leading(const struct controller *c);

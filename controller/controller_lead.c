@@ -10,6 +10,9 @@
  * last minutes, of which there can be far fewer than there are stripes (DESIGN "Term stripes"). */
 #define MAX_STALENESS_MS 180000
 
+/* So long at most the Lease is kept for the event about its end: the next leader is waited for. */
+#define EVENT_PATIENCE_MS 300
+
 bool controller_is_leading(const struct controller *c)
 {
 	return c->elector != NULL && elector_is_leading(c->elector);
@@ -36,7 +39,7 @@ static void post_lease_event(struct controller *c, const char *what)
 {
 	char message[320];
 	const struct kube_event event = {
-		.namespace = c->namespace,
+		.namespace = c->lease_namespace,
 		.kind = "Lease",
 		.api_version = "coordination.k8s.io/v1",
 		.name = c->o.options->lease_name,
@@ -232,13 +235,23 @@ void controller_follow_lead(struct controller *c)
 	tell_pressed(c, allocator_is_pressed(c->allocator));
 }
 
+static void on_told(void *data)
+{
+	struct controller *c = data;
+
+	elector_give_up(c->elector, c->given_up, c);
+}
+
+/* The end is told before it comes: whose Lease it is not writes nothing. */
 void controller_give_up(struct controller *c, void (*cb)(void *data))
 {
+	c->given_up = cb;
 	if (c->elector == NULL) {
 		cb(c);
-		return;
-	}
-	if (controller_is_leading(c))
+	} else if (controller_is_leading(c)) {
 		post_lease_event(c, "stopped leading");
-	elector_give_up(c->elector, cb, c);
+		kube_events_flush(c->events, EVENT_PATIENCE_MS, on_told, c);
+	} else {
+		on_told(c);
+	}
 }

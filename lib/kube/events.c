@@ -51,6 +51,9 @@ struct kube_events {
 	bool timer_closed;
 	bool full; /* the queue was full, and that has been said */
 	uint64_t dropped;
+	void (*flushed)(void *data); /* NULL: nobody waits */
+	void *flushed_data;
+	uint64_t flush_until_ms; /* loop clock */
 	bool closing;
 	void (*close_cb)(void *data);
 	void *close_data;
@@ -243,6 +246,25 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 	sink_arm(sink);
 }
 
+static bool sink_is_idle(const struct kube_events *sink)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (sink->slots[i].state != SLOT_FREE)
+			return false;
+	return sink->table.queued == 0;
+}
+
+/* Who waits may close the sink. */
+static void maybe_flushed(struct kube_events *sink, uint64_t now_ms)
+{
+	void (*cb)(void *data);
+
+	if (sink->flushed == NULL || (!sink_is_idle(sink) && now_ms < sink->flush_until_ms))
+		return;
+	cb = STEAL_POINTER(sink->flushed);
+	cb(sink->flushed_data);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct kube_events *sink = timer->data;
@@ -263,9 +285,10 @@ static void on_timer(uv_timer_t *timer)
 	if (sink->table.queued <= EVENTS_QUEUE_MAX / 2)
 		sink->full = false;
 	sink_arm(sink);
+	maybe_flushed(sink, now_ms);
 }
 
-/* The timer goes to whatever comes first: a free slot for what is queued, or a next try. */
+/* The timer goes to whatever comes first: a free slot for what is queued, a next try, or who waits. */
 static void sink_arm(struct kube_events *sink)
 {
 	uint64_t next_ms = UINT64_MAX;
@@ -273,6 +296,8 @@ static void sink_arm(struct kube_events *sink)
 
 	uv_update_time(sink->options.loop);
 	now_ms = uv_now(sink->options.loop);
+	if (sink->flushed != NULL)
+		next_ms = sink_is_idle(sink) ? now_ms + START_DELAY_MS : sink->flush_until_ms;
 	for (size_t i = 0; i < SLOTS; i++) {
 		const struct slot *slot = &sink->slots[i];
 		uint64_t due_ms = UINT64_MAX;
@@ -333,6 +358,16 @@ void kube_events_post(struct kube_events *sink, const struct kube_event *event)
 }
 
 /* --- the end --- */
+
+void kube_events_flush(struct kube_events *sink, uint32_t timeout_ms, void (*cb)(void *data), void *data)
+{
+	assert(!sink->closing && sink->flushed == NULL);
+	uv_update_time(sink->options.loop);
+	sink->flushed = cb;
+	sink->flushed_data = data;
+	sink->flush_until_ms = uv_now(sink->options.loop) + timeout_ms;
+	sink_arm(sink);
+}
 
 static void on_timer_closed(uv_handle_t *handle)
 {

@@ -51,6 +51,10 @@ void kube_events_post(struct kube_events *sink, const struct kube_event *event);
 /** Events that were dropped or given up since the start. */
 uint64_t kube_events_dropped(const struct kube_events *sink);
 
+/** Calls @cb from the loop when all events are out, or after @timeout_ms. Once at a time; not after
+ * kube_events_close(). */
+void kube_events_flush(struct kube_events *sink, uint32_t timeout_ms, void (*cb)(void *data), void *data);
+
 /** Drops what is queued, cancels what is in flight, then calls @cb from the loop. */
 void kube_events_close(struct kube_events *sink, void (*cb)(void *data), void *data);
 

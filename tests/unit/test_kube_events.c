@@ -350,6 +350,49 @@ START_TEST(closing_does_not_wait_for_the_next_try)
 }
 END_TEST
 
+static void on_flushed(void *data)
+{
+	(*(int *)data)++;
+}
+
+START_TEST(a_flush_is_over_when_all_events_have_their_answers)
+{
+	int flushed = 0;
+
+	given_sink();
+	post_numbered(0, 5);
+	answer = 0;
+	kube_events_flush(sink, UINT32_MAX, on_flushed, &flushed);
+	ck_assert_int_eq(flushed, 0);
+	for (size_t i = 0; i < 5; i++) {
+		LOOP_UNTIL(&loop, seen_count > i);
+		ck_assert_int_eq(flushed, 0);
+		fake_conn_answer(seen[i].conn, 201, NULL, "{}");
+	}
+	LOOP_UNTIL(&loop, flushed == 1);
+	kube_events_flush(sink, UINT32_MAX, on_flushed, &flushed); /* nothing to wait for */
+	ck_assert_int_eq(flushed, 1);
+	LOOP_UNTIL(&loop, flushed == 2);
+	done();
+}
+END_TEST
+
+START_TEST(a_flush_waits_no_longer_than_it_is_told_to)
+{
+	int flushed = 0;
+
+	given_sink();
+	answer = 0;
+	post_numbered(0, 5);
+	kube_events_flush(sink, 1, on_flushed, &flushed);
+	LOOP_UNTIL(&loop, flushed == 1);
+	ck_assert_uint_lt(seen_count, 5);
+	kube_events_flush(sink, UINT32_MAX, on_flushed, &flushed);
+	done();
+	ck_assert_int_eq(flushed, 1);
+}
+END_TEST
+
 START_TEST(a_sink_without_events_closes)
 {
 	given_sink();
@@ -372,6 +415,8 @@ int main(void)
 		one_object_cannot_use_up_the_server,
 		closing_cancels_what_is_in_flight_and_drops_the_rest,
 		closing_does_not_wait_for_the_next_try,
+		a_flush_is_over_when_all_events_have_their_answers,
+		a_flush_waits_no_longer_than_it_is_told_to,
 		a_sink_without_events_closes,
 	};
 

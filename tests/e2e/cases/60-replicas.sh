@@ -113,8 +113,21 @@ a_clean_end_of_the_leader_costs_a_moment() {
 	in_stripe first "$term"
 	in_stripe second $((term + 1))
 	await "the event about the new leader" has_lease_event "b became leader"
+	has_lease_event "a stopped leading" || fail "no event about the end of a"
 	end_replica b
 	audit_is_clean 2
+}
+
+it both who_leads_is_told_without_a_kubevirt_too
+who_leads_is_told_without_a_kubevirt_too() {
+	start_two
+	api DELETE "$kubevirt_path/kubevirt" >/dev/null
+	await "a to have seen it" as a log_has 'there is no KubeVirt CR'
+	await "b to have seen it" as b log_has 'there is no KubeVirt CR'
+	end_replica a
+	has_lease_event "a stopped leading" || fail "no event about the end of a"
+	await "the event about the new leader" has_lease_event "b became leader"
+	end_replica b
 }
 
 it both a_killed_leader_is_followed_when_its_lease_has_run_out
