@@ -94,12 +94,13 @@ static int find_stripe(struct allocator *a)
  * somebody removed it from the status. Giving the same one again makes a late first write harmless. I1: only
  * what we asked for. A value that somebody else showed here once may be of another leader's stripe, who draws
  * it for another VMI while it does not know of this one. */
-static bool held_before(const struct allocator *a, const struct vmi_record *r, uint32_t *cid)
+static bool held_before(const struct allocator *a, const struct vmi_record *r, bool own_stripe, uint32_t *cid)
 {
 	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
 		const struct vmi_hold *first = vmi_store_owner(&a->store, h->cid, NULL);
 
-		if (h->visible || !h->asked || !cid_range_contains(a->options.range, h->cid))
+		if (h->visible || !h->asked || !cid_range_contains(a->options.range, h->cid) ||
+		    (own_stripe && cid_stripe_of(h->cid) != cid_stripe_of(a->term)))
 			continue;
 		if (first == h && vmi_store_owner(&a->store, h->cid, h) == NULL) {
 			*cid = h->cid;
@@ -109,13 +110,19 @@ static bool held_before(const struct allocator *a, const struct vmi_record *r, u
 	return false;
 }
 
-/* I6: a fresh one is what the pool counts as free within the range. */
+/* I6: a fresh one is what the pool counts as free within the range. I1: what was asked for in an earlier term
+ * of ours is asked for again only where chance decides anyway: by now its stripe may be that of another
+ * leader (tests/model, bug-ask-again). */
 int allocator_choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid)
 {
 	int rc;
 
-	if (held_before(a, r, cid))
+	if (held_before(a, r, true, cid))
 		return 0;
 	rc = find_stripe(a);
+	if (rc == -EAGAIN)
+		return rc;
+	if ((rc != 0 || a->stripe != cid_stripe_of(a->term)) && held_before(a, r, false, cid))
+		return 0;
 	return rc == 0 ? cid_pool_draw(a->pool, a->options.rng, cid) : rc;
 }

@@ -119,22 +119,31 @@ static uint32_t affordable_step(struct election *e, uint64_t now_ms)
 
 /* The term that a renewal writes. False: no renewal now.
  *
- * The Lease's term is kept even where it is higher than ours: nobody's but ours is lost by that, and whoever
- * comes next raises it further, so our own, lower one stays ours alone. Where it is lower than one that was
- * seen, the next candidate would count up to terms that are in use, ours perhaps: it is replaced by a random
- * one, which is ours once that is answered. */
+ * A term that the Lease shows and that is not our own, although the Lease is ours, is a raising of ours that
+ * was not answered, or an edit by hand. To renew with it would be to stay in a stripe that the next leader
+ * may count up to while our writes are under way (tests/model, bug-renew-other): it is raised by one. Where
+ * it is lower than one that was seen, those that it would be counted up to are in use: it is replaced by a
+ * random one. Either is ours once that is answered.
+ *
+ * I3: a new term of ours needs fresh caches like the first one (bug-stale-raise). Without them the Lease is
+ * not renewed over a term of somebody else's, so that the right ends before long. */
 static bool renewal_term(struct election *e, struct election_flight *f, uint64_t now_ms)
 {
+	bool fresh = now_ms < e->fresh_until_ms;
 	uint32_t d = 0;
 
 	f->wish.term = e->record.term;
-	if (election_record_behind(&e->record)) {
+	if (e->record.term != e->term) {
 		f->wish.term = new_term(e, ELECTION_UPDATE);
 		f->raises = true;
-		return true;
+		if (!fresh)
+			e->next_ms = now_ms + ELECTION_MIN_PACE_MS;
+		return fresh;
 	}
-	if (e->pressed)
+	if (e->pressed && fresh)
 		d = affordable_step(e, now_ms);
+	else if (e->pressed)
+		e->no_step = true;
 	if (d == 0)
 		return now_ms >= e->next_ms;
 	f->wish.term = election_term_plus(e->record.term, d);

@@ -58,6 +58,27 @@ static void end(uint32_t stripe, uint32_t i, uint64_t now_ms)
 
 /* ---- the right to write ---- */
 
+START_TEST(i1_what_was_asked_for_in_an_earlier_term_is_not_asked_for_again)
+{
+	struct vmi v = vmi_with("a", VMI_PHASE_PENDING);
+	uint64_t now_ms;
+
+	given_leader();
+	see(v, 0);
+	expect_patch("a", 0);
+	ck_assert_uint_eq(cid_stripe_of(wish.cid), 5);
+	answer(ANSWER_UNKNOWN, NULL, 0);
+	allocator_set_term(a, 6);
+	now_ms = wait_for_wish(0);
+	ck_assert_int_eq(wish.kind, WISH_READ);
+	v = vmi_with("a", VMI_PHASE_PENDING);
+	answer(ANSWER_OBJECT, &v, now_ms);
+	expect_patch("a", now_ms);
+	ck_assert_uint_eq(cid_stripe_of(wish.cid), 6);
+	done();
+}
+END_TEST
+
 START_TEST(i1_nothing_is_wished_once_the_right_to_write_has_ended)
 {
 	struct vmi v;
@@ -353,6 +374,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		i1_what_was_asked_for_in_an_earlier_term_is_not_asked_for_again,
 		i1_nothing_is_wished_once_the_right_to_write_has_ended,
 		there_is_no_right_at_the_start_and_a_right_without_a_term_is_none,
 		the_deadline_moves_on_though_the_right_has_ended,

@@ -140,7 +140,7 @@ START_TEST(an_answer_that_was_overtaken_by_a_lowered_term_counts_and_the_term_is
 }
 END_TEST
 
-START_TEST(an_answer_that_was_overtaken_by_a_higher_term_counts_and_that_one_stays)
+START_TEST(an_answer_that_was_overtaken_by_a_higher_term_counts_and_that_one_is_raised)
 {
 	given_fresh_candidate();
 	expect_read();
@@ -152,7 +152,7 @@ START_TEST(an_answer_that_was_overtaken_by_a_higher_term_counts_and_that_one_sta
 	now += RETRY;
 	expect_read();
 	answer_shows("7", ME, 50);
-	expect_renewal(50);
+	expect_renewal(51);
 	finish();
 }
 END_TEST
@@ -437,7 +437,7 @@ int main(void)
 		an_answer_that_was_overtaken_by_a_deletion_gives_nothing,
 		an_answer_that_was_overtaken_by_a_harmless_edit_counts,
 		an_answer_that_was_overtaken_by_a_lowered_term_counts_and_the_term_is_set_right,
-		an_answer_that_was_overtaken_by_a_higher_term_counts_and_that_one_stays,
+		an_answer_that_was_overtaken_by_a_higher_term_counts_and_that_one_is_raised,
 		a_read_that_was_overtaken_by_the_watch_is_the_past,
 		a_server_that_went_back_in_time_is_believed_and_waited_for,
 		positions_that_cannot_be_compared_are_news,

@@ -418,18 +418,33 @@ END_TEST
 
 /* ---- terms that others change ---- */
 
-START_TEST(a_higher_term_in_the_lease_is_kept_and_the_own_one_stays)
+START_TEST(a_higher_term_in_the_lease_is_raised_and_never_renewed_with)
 {
 	given_leader(42);
 	watch_shows("101", ME, 50);
 	now += RETRY;
 	expect_read();
 	answer_shows("101", ME, 50);
-	expect_renewal(50);
-	answer_shows("102", ME, 50);
-	expect_leading(42, now + DEADLINE);
+	expect_renewal(51);
+	answer_shows("102", ME, 51);
+	expect_leading(51, now + DEADLINE);
 	now += RETRY;
-	expect_renewal(50);
+	expect_renewal(51);
+	finish();
+}
+END_TEST
+
+START_TEST(over_the_term_of_somebody_else_nothing_is_written_without_fresh_caches)
+{
+	given_leader(42);
+	election_set_fresh(e, now);
+	watch_shows("101", ME, 50);
+	now += RETRY;
+	expect_read();
+	answer_shows("101", ME, 50);
+	expect_quiet_until(now + 100);
+	election_set_fresh(e, now + 1000);
+	expect_renewal(51);
 	finish();
 }
 END_TEST
@@ -533,7 +548,8 @@ int main(void)
 		a_renewal_that_was_applied_without_an_answer_is_found_by_the_next,
 		an_answer_that_shows_something_else_renews_nothing,
 		its_own_renewal_may_be_seen_before_it_is_answered,
-		a_higher_term_in_the_lease_is_kept_and_the_own_one_stays,
+		a_higher_term_in_the_lease_is_raised_and_never_renewed_with,
+		over_the_term_of_somebody_else_nothing_is_written_without_fresh_caches,
 		a_lower_term_in_the_lease_is_raised_to_a_random_one_that_is_then_the_own,
 		a_random_raising_without_an_answer_is_done_again,
 		a_server_that_went_back_in_time_to_our_lease_is_followed,

@@ -135,10 +135,28 @@ START_TEST(a_raising_that_fails_leaves_the_old_term)
 	expect_read();
 	answer_shows("101", ME, 44); /* the first one was applied */
 	ck_assert_uint_eq(election_term(e), 42);
-	expect_renewal(45);
-	ck_assert_uint_eq(step_base, 44); /* of the term that is written over */
+	expect_renewal(45); /* not ours, so it is raised, for room or not */
 	answer_shows("102", ME, 45);
 	expect_leading(45, now + DEADLINE);
+	now += RETRY;
+	expect_renewal(46);
+	ck_assert_uint_eq(step_base, 45);
+	finish();
+}
+END_TEST
+
+START_TEST(without_fresh_caches_there_is_no_step)
+{
+	given_leader(42);
+	now += RETRY;
+	steps = 2;
+	election_set_fresh(e, now);
+	election_set_pressed(e, true);
+	expect_renewal(42);
+	answer_shows("101", ME, 42);
+	expect_quiet_until(now + RETRY);
+	election_set_fresh(e, now + 10 * RETRY);
+	expect_renewal(44);
 	finish();
 }
 END_TEST
@@ -283,6 +301,7 @@ int main(void)
 		the_largest_step_needs_its_tokens,
 		a_step_wraps,
 		a_raising_that_fails_leaves_the_old_term,
+		without_fresh_caches_there_is_no_step,
 		tokens_are_spent_by_failures_too,
 		a_standby_that_is_pressed_takes_the_next_term,
 		a_release_is_no_raising,

@@ -271,7 +271,7 @@ START_TEST(a_name_written_by_hand_gives_no_lead)
 }
 END_TEST
 
-START_TEST(a_raised_term_is_kept_and_a_lowered_one_is_replaced)
+START_TEST(a_raised_term_is_raised_further_and_a_lowered_one_is_replaced)
 {
 	struct candidate a;
 	unsigned int extended;
@@ -284,11 +284,12 @@ START_TEST(a_raised_term_is_kept_and_a_lowered_one_is_replaced)
 	expect_request("PATCH", LEASE, "{\"spec\":{\"leaseTransitions\":2000}}", 200);
 	extended = a.extended;
 	LOOP_UNTIL(&rig.loop, a.extended >= extended + 3);
-	ck_assert_uint_eq(a.led, 1);
-	ck_assert_uint_eq(lease_term(), 2000);
+	ck_assert_uint_eq(a.led, 2);
+	ck_assert_uint_eq(a.term, 2001);
+	ck_assert_uint_eq(lease_term(), 2001);
 	expect_request("PATCH", LEASE, "{\"spec\":{\"leaseTransitions\":1001}}", 200);
-	LOOP_UNTIL(&rig.loop, a.led == 2);
-	ck_assert_uint_gt(a.term, 2000);
+	LOOP_UNTIL(&rig.loop, a.led == 3);
+	ck_assert_uint_ne(a.term, 1002);
 	ck_assert_uint_eq(lease_term(), a.term);
 	ck_assert_uint_eq(a.lost, 0);
 	stop(&a);
@@ -425,7 +426,7 @@ int main(void)
 		whose_lease_is_deleted_has_lost,
 		whose_name_is_taken_out_has_lost_and_never_leads_again,
 		a_name_written_by_hand_gives_no_lead,
-		a_raised_term_is_kept_and_a_lowered_one_is_replaced,
+		a_raised_term_is_raised_further_and_a_lowered_one_is_replaced,
 		what_is_not_ours_in_the_lease_stays,
 		a_lease_that_cannot_be_read_is_left_alone_until_it_can,
 		of_what_the_watch_shows_only_the_lease_itself_counts,
