@@ -170,7 +170,7 @@ static void check_cid(struct process *p, struct entry *e, const struct wish *w, 
 	/* An owner may use its own again, though another one has gone. */
 	if (c == NULL && ledger_rests(&p->ledger, w->cid, s->queue.now_ms))
 		sim_fail(s, "I5", "%u for v%u rests", w->cid, e->slot);
-	author->overflow = c != NULL && c->asked ? c->overflow : auditor_overflows(p, w->cid);
+	author->overflow = auditor_overflows(p, w->cid);
 }
 
 uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *author)
@@ -196,7 +196,7 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 		check_permission(p);
 		check_need(p, e);
 		check_cid(p, e, w, author);
-		ledger_asked(&p->ledger, e, w->cid, author->overflow);
+		ledger_asked(&p->ledger, e, w->cid);
 		biography_of(&s->auditor, serial)->sent++;
 	}
 	return e->need;

@@ -6,7 +6,7 @@
  * What it checks where:
  * - each write: I1 unique, I2 fixed, I6 valid, I8 no write that changes nothing
  * - each wish: I1 term and right to write, I2, I3 informed, I5 held and rested, I6, I7 gated, I8 only for who
- *   is in need, I9 window and rate; and that a fresh CID is of the own stripe, while that has a free one or a
+ *   is in need, I9 window and rate; and that a CID is of the own stripe, while that has a free one or a
  *   step of the term leads to a better one
  * - each raising for room: that it was called for, and by the right step
  * - each notice: I4 verified: ASSIGNED where the look shows it, once for each write; no false alarms
@@ -59,7 +59,7 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 
 void auditor_notice(struct process *p, const struct notice *n);
 
-/** A fresh CID that @p asks for. True: it is outside the own stripe, and may be. See auditor_stripes.c. */
+/** A CID that @p asks for. True: it is outside the own stripe, and may be. See auditor_stripes.c. */
 bool auditor_overflows(struct process *p, uint32_t cid);
 
 /** @p is about to raise the term from p->base by @step for room, 0: no step would help. */

@@ -402,14 +402,13 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms)
 
 /* ---- what it asks ---- */
 
-void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid, bool overflow)
+void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid)
 {
 	struct claim *c = claim(l, e, cid);
 
 	c->asked = true;
 	c->open++;
 	c->writes++;
-	c->overflow = overflow;
 }
 
 void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not)

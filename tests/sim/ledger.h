@@ -27,8 +27,7 @@ struct claim {
 	uint16_t assigned; /* times that NOTICE_ASSIGNED was given */
 	bool shown;
 	bool asked;
-	bool guest;    /* shown when the owner started, or its migration source's */
-	bool overflow; /* see struct author */
+	bool guest; /* shown when the owner started, or its migration source's */
 };
 
 struct entry {
@@ -97,7 +96,7 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms);
 /* ---- what it asks ---- */
 
 /** A WISH_PATCH for @e. */
-void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid, bool overflow);
+void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid);
 
 /** The answer to it: whether the write may have been applied. */
 void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not);

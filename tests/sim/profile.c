@@ -183,6 +183,8 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		make_harsh(p);
 	if (p->processes == 1)
 		p->chance[FAULT_OVERLAPPED] = 0;
+	else if (below(rng, 2) == 0)
+		p->chance[FAULT_OVERLAPPED] = (uint16_t)between(rng, 50, 500);
 }
 
 void profile_draw(struct profile *p, struct rng *rng)
