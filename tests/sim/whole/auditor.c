@@ -242,65 +242,6 @@ static void check_right(struct process *p, const struct posted *r, const struct 
 			   (unsigned long long)(letter->sent_us - writer->right_us) / 1000);
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
-/* Of a JSON patch: the uid that it tests for, and the CID that it adds. */
-static void read_patch(struct tree *t, const struct node *root, struct letter *letter)
-{
-	for (uint32_t i = 0; root != NULL && root->kind == NODE_ARRAY && i < root->count; i++) {
-		const struct node *op = root->items[i];
-		const struct node *value = node_get(op, "value");
-		int64_t cid;
-
-		if (node_is(t, node_get(op, "path"), "/metadata/uid") && node_str(t, value, NULL) != NULL)
-			(void)snprintf(letter->uid, sizeof(letter->uid), "%s", node_str(t, value, NULL));
-		if (!node_is(t, node_get(op, "op"), "add"))
-			continue;
-		if (node_to_int(value, &cid) || node_to_int(node_get(value, "VSOCKCID"), &cid))
-			letter->cid = (uint32_t)cid;
-	}
-}
-
-static void read_claim(struct tree *t, const struct node *root, const struct process *p,
-		       struct letter *letter)
-{
-	const struct node *spec = node_get(root, "spec");
-	const struct node *holder = node_get(spec, "holderIdentity");
-	int64_t term = 0;
-
-	letter->claims = node_is(t, holder, p->identity);
-	letter->frees = holder == NULL || holder->kind == NODE_NULL || node_is(t, holder, "");
-	(void)node_to_int(node_get(spec, "leaseTransitions"), &term);
-	letter->term = (uint32_t)term;
-}
-
-static void read_body(const struct process *p, const struct posted *r, struct letter *letter)
-{
-	struct tree t;
-	struct node *root;
-
-	tree_init(&t);
-	root = tree_parse(&t, r->body, r->body_len);
-	if (letter->kind == LETTER_VMI)
-		read_patch(&t, root, letter);
-	else if (letter->kind == LETTER_LEASE)
-		read_claim(&t, root, p, letter);
-	tree_free(&t);
-}
-
-static void read_query(const struct posted *r, struct letter *letter)
-{
-	bool vmis = strstr(r->path, "/virtualmachineinstances?limit=") != NULL;
-
-	/* The product's pages are larger than any cluster here. */
-	letter->lists_vmis = vmis && strstr(r->path, "limit=500") != NULL;
-	letter->dates_vmis = vmis;
-	letter->lists_crs = strstr(r->path, "/kubevirts?limit=") != NULL;
-}
-
 /* Whoever renews, or writes to a VMI, takes himself for the leader. */
 static bool is_act(const struct writer *writer, const struct letter *letter)
 {
@@ -331,21 +272,7 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 
 	*letter = (struct letter){
 		.process = p->serial, .sent_us = now_of(p), .left_us = p->world->agenda.now_us};
-	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
-	letter->about_lease = strstr(r->path, "/leases/") != NULL;
-	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
-	if (strcmp(r->method, "GET") == 0)
-		letter->kind = LETTER_READ;
-	else if (strstr(r->path, "/virtualmachineinstances") != NULL)
-		letter->kind = LETTER_VMI;
-	else if (strstr(r->path, "/leases") != NULL)
-		letter->kind = LETTER_LEASE;
-	else
-		letter->kind = LETTER_OTHER;
-	if (letter->kind != LETTER_READ)
-		read_body(p, r, letter);
-	else
-		read_query(r, letter);
+	letter_read(letter, r, p->identity);
 	p->world->tally.requests++;
 	NOTE(p->world, p->name, "> %s %s %.*s", r->method, r->path, (int)r->body_len,
 	     r->body != NULL ? r->body : "");

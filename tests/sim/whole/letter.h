@@ -40,4 +40,9 @@ struct letter {
 	bool raised; /* it has changed the term */
 };
 
+struct posted;
+
+/** Fills in what the request @r of the process called @identity says; the rest stays as it is. */
+void letter_read(struct letter *letter, const struct posted *r, const char *identity);
+
 #endif
