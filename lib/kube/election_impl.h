@@ -42,7 +42,7 @@ struct election {
 
 	/* Leading. */
 	uint64_t right_until_ms;
-	uint64_t tokens;      /* thousandths of a term */
+	int64_t tokens;       /* thousandths of a term; < 0: a debt */
 	uint64_t refilled_ms; /* they were counted */
 	uint32_t term;
 	uint32_t conflicts; /* since the last success */

@@ -2,8 +2,8 @@
 
 #include "kube/election_impl.h"
 
-/* Raising for room: tokens are thousandths of a term. In 5 minutes 480 + 300 * 1.6 = 960 terms and, to make
- * 1,024, 64 acquisitions. */
+/* Raising: tokens are thousandths of a term. In 5 minutes 480 + 300 * 1.6 = 960 terms and, to make 1,024, 64
+ * acquisitions. */
 #define BUDGET_MAX       480000
 #define BUDGET_PER_10_MS 16
 #define TERM_COST        1000
@@ -96,11 +96,12 @@ static void refill(struct election *e, uint64_t now_ms)
 {
 	uint64_t passed_ms = now_ms - e->refilled_ms;
 
+	int64_t tokens = BUDGET_MAX; /* after a long pause */
+
+	if (passed_ms < BUDGET_MAX)
+		tokens = e->tokens + (int64_t)passed_ms * BUDGET_PER_10_MS / 10;
+	e->tokens = tokens < BUDGET_MAX ? tokens : BUDGET_MAX;
 	e->refilled_ms = now_ms;
-	/* a pause of any length fits */
-	e->tokens = passed_ms >= BUDGET_MAX
-			    ? BUDGET_MAX
-			    : election_earlier(BUDGET_MAX, e->tokens + passed_ms * BUDGET_PER_10_MS / 10);
 }
 
 /* The step for more room that can be made now, 0 for none. Tokens are spent with the wish: a write that
@@ -110,10 +111,10 @@ static uint32_t affordable_step(struct election *e, uint64_t now_ms)
 	uint32_t d = e->options.step(e->options.data, e->record.term);
 
 	refill(e, now_ms);
-	e->no_step = d == 0 || d > ELECTION_MAX_STEP || e->tokens < (uint64_t)d * TERM_COST;
+	e->no_step = d == 0 || d > ELECTION_MAX_STEP || e->tokens < (int64_t)d * TERM_COST;
 	if (e->no_step)
 		return 0;
-	e->tokens -= (uint64_t)d * TERM_COST;
+	e->tokens -= (int64_t)d * TERM_COST;
 	return d;
 }
 
@@ -133,12 +134,16 @@ static bool renewal_term(struct election *e, struct election_flight *f, uint64_t
 	uint32_t d = 0;
 
 	f->wish.term = e->record.term;
-	if (e->record.term != e->term) {
+	if (e->record.term != e->term || election_record_behind(&e->record)) {
+		if (!fresh) {
+			e->next_ms = now_ms + ELECTION_MIN_PACE_MS;
+			return false;
+		}
+		refill(e, now_ms);
+		e->tokens -= TERM_COST; /* cannot wait: steps for room have to, until the debt is paid */
 		f->wish.term = new_term(e, ELECTION_UPDATE);
 		f->raises = true;
-		if (!fresh)
-			e->next_ms = now_ms + ELECTION_MIN_PACE_MS;
-		return fresh;
+		return true;
 	}
 	if (e->pressed && fresh)
 		d = affordable_step(e, now_ms);

@@ -434,6 +434,22 @@ START_TEST(a_higher_term_in_the_lease_is_raised_and_never_renewed_with)
 }
 END_TEST
 
+START_TEST(the_own_term_again_after_a_higher_one_is_replaced_by_a_random_one)
+{
+	given_leader(42);
+	watch_shows("101", ME, 50);
+	watch_shows("102", ME, 42); /* 43 to 50 may be in use */
+	now += RETRY;
+	expect_read();
+	answer_shows("102", ME, 42);
+	expect_wish(ELECTION_UPDATE);
+	ck_assert_uint_gt(wish.term, 1000);
+	answer_shows("103", ME, wish.term);
+	expect_leading(wish.term, now + DEADLINE);
+	finish();
+}
+END_TEST
+
 START_TEST(over_the_term_of_somebody_else_nothing_is_written_without_fresh_caches)
 {
 	given_leader(42);
@@ -549,6 +565,7 @@ int main(void)
 		an_answer_that_shows_something_else_renews_nothing,
 		its_own_renewal_may_be_seen_before_it_is_answered,
 		a_higher_term_in_the_lease_is_raised_and_never_renewed_with,
+		the_own_term_again_after_a_higher_one_is_replaced_by_a_random_one,
 		over_the_term_of_somebody_else_nothing_is_written_without_fresh_caches,
 		a_lower_term_in_the_lease_is_raised_to_a_random_one_that_is_then_the_own,
 		a_random_raising_without_an_answer_is_done_again,
