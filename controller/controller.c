@@ -40,18 +40,16 @@ static void on_prepare(uv_prepare_t *prepare)
 {
 	struct controller *c = prepare->data;
 
-	if (c->closing) {
-		maybe_close_parts(c);
-		return;
-	}
-	if (!c->failed)
+	if (!c->failed && !c->closing)
 		controller_follow_lead(c);
-	if (c->failed) {
-		if (!c->told)
-			c->o.failed(c->o.data);
+	if (c->failed && !c->told) {
 		c->told = true;
-		return;
+		c->o.failed(c->o.data);
 	}
+	if (c->closing)
+		maybe_close_parts(c);
+	if (c->failed || c->closing)
+		return;
 	if (c->relist) {
 		c->relist = false;
 		reflector_relist(c->vmis);

@@ -27,7 +27,8 @@ struct controller_options {
 	const struct kube_config *config;
 	struct logger *log;
 	/** The controller must not go on (the Lease is lost, the server has gone back in time): close it and
-	 * exit non-zero. Nothing leaves it any more. From the loop, at most once. */
+	 * exit non-zero. Nothing leaves it any more. From the loop, at most once; also while it is being
+	 * closed in order. */
 	void (*failed)(void *data);
 	void *data;
 };

@@ -185,6 +185,23 @@ a_holder_that_was_edited_ends_the_leader() {
 	end_replica b
 }
 
+it apisim a_lease_that_is_lost_while_the_last_writes_are_awaited_is_a_failure
+a_lease_that_is_lost_while_the_last_writes_are_awaited_is_a_failure() {
+	start_replica a
+	await "a to lead" as a is_leading yes
+	fault '{"verb": "patch", "path": "/apis/kubevirt.io/"}' '{"stall": true}'
+	"$vmis" create one 1 e2e-a
+	await "a write in flight" write_is_stalled
+	kill -TERM "$(as a echo_pid)"
+	await "a to wait for it" as a log_has 'waiting for those in flight'
+	edit_lease '{"spec": {"holderIdentity": "b"}}'
+	ends_with_failure a 'leader election lost'
+}
+
+write_is_stalled() {
+	(($(api GET /apisim/faults | jq '.[0].applied') == 1))
+}
+
 it both a_deleted_lease_ends_the_leader_and_begins_at_a_random_term
 a_deleted_lease_ends_the_leader_and_begins_at_a_random_term() {
 	start_two "${quick[@]}"

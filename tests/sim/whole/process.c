@@ -61,6 +61,8 @@ static void on_failed(void *data)
 {
 	struct process *p = data;
 
+	if (p->dead) /* nobody is there any more to fail */
+		return;
 	NOTE(p->world, p->name, "fails");
 	auditor_failed(p);
 	p->failing = true;
