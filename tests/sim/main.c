@@ -18,7 +18,7 @@ static const char *failure(const void *data, uint64_t *step)
 	return s->failure;
 }
 
-static void print_tally(const void *data, uint64_t first, double seconds)
+static bool print_tally(const void *data, uint64_t first, double seconds)
 {
 	const struct sim *s = data;
 	const struct sim_tally *t = &s->tally;
@@ -36,6 +36,7 @@ static void print_tally(const void *data, uint64_t first, double seconds)
 	for (int i = 0; i < FAULT_COUNT; i++)
 		printf("%s %s %llu", i == 0 ? "" : ",", fault_names[i], (unsigned long long)t->faults[i]);
 	printf("\n");
+	return true;
 }
 
 int main(int argc, char **argv)

@@ -122,7 +122,7 @@ static int run_all(const struct simulation *sim, const struct order *order)
 
 	for (i = 0; i < order->seeds && !(order->one && failed > 0); i++)
 		failed += !run_seed(sim, order->first + i, failed < MAX_DETAILS);
-	sim->print_tally(sim->data, order->first, now_s() - start_s);
+	failed += !sim->print_tally(sim->data, order->first, now_s() - start_s) && failed < i;
 	printf("%s: %llu passed, %llu failed\n", sim->name, (unsigned long long)(i - failed),
 	       (unsigned long long)failed);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

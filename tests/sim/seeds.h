@@ -20,8 +20,8 @@ struct simulation {
 	bool (*run)(void *data, uint64_t seed, enum trace_mode mode);
 	/** What is known of the last run: why it failed, and at which step. */
 	const char *(*failure)(const void *data, uint64_t *step);
-	/** Prints what all runs added up to. */
-	void (*print_tally)(const void *data, uint64_t first, double seconds);
+	/** Prints what all runs added up to. False: together they break a rule that no single one does. */
+	bool (*print_tally)(const void *data, uint64_t first, double seconds);
 	struct trace *trace;
 	void *tally; /* put back after a second run of a seed */
 	size_t tally_size;

@@ -1,6 +1,7 @@
 #include "sim/whole/chaos.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "apisim/must.h"
 #include "sim/whole/world.h"
@@ -149,6 +150,49 @@ static void trouble_lease(struct world *w)
 	break_rules(w);
 }
 
+/* ---- amid a burst ---- */
+
+static struct process *leader_of(struct world *w)
+{
+	for (uint32_t i = 0; i < w->profile.processes; i++)
+		if (process_runs(&w->processes[i]) &&
+		    strcmp(w->processes[i].identity, w->auditor.lease.holder) == 0)
+			return &w->processes[i];
+	return NULL;
+}
+
+static void on_strike(struct moment *m)
+{
+	struct world *w = container_of(m, struct chaos, strike)->world;
+	struct process *p = leader_of(w);
+
+	if (p == NULL || w->at_rest)
+		return;
+	switch (world_below(w, 6)) {
+	case 0:
+		process_kill(p);
+		break;
+	case 1:
+		process_pause(p, any_time_us(w), false);
+		break;
+	case 2:
+	case 3:
+		process_terminate(p);
+		break;
+	default: /* until it has noticed, there are two */
+		edit_lease(w, "spec", "\"holderIdentity\":\"\"");
+		break;
+	}
+}
+
+void chaos_burst(struct world *w)
+{
+	/* Some round trips later. */
+	if (world_strikes(w, FAULT_STRUCK))
+		agenda_at(&w->agenda, &w->chaos.strike,
+			  w->agenda.now_us + world_below(w, 16 * w->profile.delay_us));
+}
+
 /* ---- one action ---- */
 
 static void on_next(struct moment *m)
@@ -175,6 +219,7 @@ void chaos_start(struct world *w)
 		.world = w,
 		.next = {.run = on_next},
 		.server_goes_on = {.run = on_server_goes_on},
+		.strike = {.run = on_strike},
 		.left = w->profile.actions,
 	};
 	agenda_at(&w->agenda, &w->chaos.next, w->agenda.now_us);

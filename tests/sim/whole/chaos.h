@@ -16,11 +16,15 @@ struct chaos {
 	struct world *world;
 	struct moment next;
 	struct moment server_goes_on;
+	struct moment strike;
 	uint32_t left; /* actions */
 	bool over;
 };
 
 void chaos_start(struct world *w);
+
+/** Many VMIs have been created just now: a good time for the leader to end. */
+void chaos_burst(struct world *w);
 
 /** Everything goes on and works. */
 void chaos_repair(struct world *w);

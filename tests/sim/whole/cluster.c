@@ -228,6 +228,18 @@ static void recreate(struct world *w, uint32_t slot)
 	create(w, slot);
 }
 
+/* Under all names at once, as when a whole rack is restarted. */
+static void burst(struct world *w)
+{
+	for (uint32_t slot = 0; slot < w->profile.slots; slot++) {
+		if (!guest_of(w, slot)->exists)
+			create(w, slot);
+		else if (world_below(w, 2) == 0)
+			recreate(w, slot);
+	}
+	chaos_burst(w);
+}
+
 static void write_foreign(struct world *w, uint32_t slot)
 {
 	const struct book *b = book_of(w, slot);
@@ -327,7 +339,9 @@ void cluster_act(struct world *w)
 	uint32_t slot = world_below(w, w->profile.slots);
 	uint32_t what = world_below(w, 100);
 
-	if (!guest_of(w, slot)->exists)
+	if (world_strikes(w, FAULT_BURST))
+		burst(w);
+	else if (!guest_of(w, slot)->exists)
 		create(w, slot);
 	else if (what < 50)
 		advance(w, slot);

@@ -1,4 +1,5 @@
 /* The simulation of whole controllers: see sim/seeds.h for its command line. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,7 +24,19 @@ static unsigned long long big(uint64_t n)
 	return n;
 }
 
-static void print_tally(const void *data, uint64_t first, double seconds)
+/* The duplicates of tagged runs are no more than DESIGN states: more than this come by chance once in a
+ * million times. */
+static bool chance_holds(const struct tally *t)
+{
+	double expected = t->tagged_chance;
+
+	if ((double)t->tagged_duplicates <= expected + 5 * sqrt(expected) + 2)
+		return true;
+	printf("too many duplicates in tagged runs\n");
+	return false;
+}
+
+static bool print_tally(const void *data, uint64_t first, double seconds)
 {
 	const struct world *w = data;
 	const struct tally *t = &w->tally;
@@ -46,6 +59,7 @@ static void print_tally(const void *data, uint64_t first, double seconds)
 	for (int i = 0; i < FAULT_COUNT; i++)
 		printf("%s %s %llu", i == 0 ? "" : ",", fault_names[i], big(t->faults[i]));
 	printf("\n");
+	return chance_holds(t);
 }
 
 int main(int argc, char **argv)

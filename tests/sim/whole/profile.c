@@ -31,6 +31,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_PAUSED] = "paused",
 	[FAULT_SUSPENDED] = "suspended",
 	[FAULT_CUT_OFF] = "cut off",
+	[FAULT_STRUCK] = "struck",
 	[FAULT_RESTARTED] = "server restarted",
 	[FAULT_STALLED] = "server stalled",
 	[FAULT_COMPACTED] = "compacted",
@@ -42,6 +43,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_LEASE_DECORATED] = "Lease decorated",
 	[FAULT_LEASE_DELETED] = "Lease deleted",
 	[FAULT_TERM_LOWERED] = "term lowered",
+	[FAULT_BURST] = "burst",
 	[FAULT_PRESEEDED] = "preseeded",
 	[FAULT_FOREIGN] = "foreign write",
 	[FAULT_OVERWRITTEN] = "overwritten",
@@ -164,7 +166,9 @@ static void draw_group(struct profile *p, struct rng *rng, enum fault first, enu
 static void make_harsh(struct profile *p)
 {
 	for (unsigned int i = 0; i < FAULT_COUNT; i++)
-		p->chance[i] = (uint16_t)(p->chance[i] * 3 < CHANCES / 4 ? p->chance[i] * 3 : CHANCES / 4);
+		if (p->chance[i] < CHANCES / 4)
+			p->chance[i] =
+				(uint16_t)(p->chance[i] * 3 < CHANCES / 4 ? p->chance[i] * 3 : CHANCES / 4);
 }
 
 static void draw_faults(struct profile *p, struct rng *rng)
@@ -185,6 +189,12 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		draw_group(p, rng, FAULT_PRESEEDED, FAULT_REVERTED);
 	if (below(rng, 4) == 0)
 		draw_group(p, rng, FAULT_GATE_MOVED, FAULT_GATE_MOVED);
+	if (below(rng, 2) == 0) {
+		p->chance[FAULT_BURST] = (uint16_t)between(rng, 100, 1000);
+		p->chance[FAULT_STRUCK] = (uint16_t)between(rng, 2000, 9000);
+	}
+	p->lag_us = ONE_OF(rng, 8 * p->delay_us, 40 * p->delay_us, 2000000, 20000000);
+	p->lags = ONE_OF(rng, 0, 0, 1, 4);
 	if (below(rng, 10) == 0)
 		make_harsh(p);
 	if (p->tagged)

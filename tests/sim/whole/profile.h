@@ -46,6 +46,7 @@ enum fault {
 	FAULT_PAUSED,
 	FAULT_SUSPENDED, /* its machine */
 	FAULT_CUT_OFF,
+	FAULT_STRUCK, /* the leader ends, is paused or loses the Lease amid a burst of VMIs; per burst */
 	/* of the server, per action */
 	FAULT_RESTARTED,
 	FAULT_STALLED, /* does nothing for a while */
@@ -60,6 +61,7 @@ enum fault {
 	FAULT_LEASE_DELETED, /* tagged */
 	FAULT_TERM_LOWERED,  /* tagged */
 	/* of the cluster */
+	FAULT_BURST,       /* many VMIs at once */
 	FAULT_PRESEEDED,   /* a VMI is created with a CID */
 	FAULT_FOREIGN,     /* somebody sets, changes or removes a CID */
 	FAULT_OVERWRITTEN, /* a CID is replaced in the write that sets Scheduled */
@@ -93,6 +95,8 @@ struct profile {
 	uint32_t lease_ms, deadline_ms, retry_ms;
 	uint32_t first_term;
 	uint32_t delay_us;            /* of a message, about, in good times */
+	uint32_t lag_us;              /* pieces of a watch may be late by so much */
+	uint32_t lags;                /* of 8 pieces, so many are */
 	uint32_t cpu_us;              /* least time between two turns of a process */
 	uint32_t splits;              /* of 8: answers that come in pieces */
 	uint32_t skew;                /* clocks run so many 1/1024 faster or slower at most */

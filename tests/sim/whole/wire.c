@@ -439,6 +439,14 @@ static void break_down(struct line *l, int error)
 	lane_push(&l->up, p, draw_delay(l->world));
 }
 
+/* What has gone through more hands than a request has: a watch cache, a proxy that collects. */
+static uint64_t draw_lag(struct world *w)
+{
+	if (w->profile.lags == 0 || w->at_rest || world_below(w, 8) >= w->profile.lags)
+		return 0;
+	return world_below(w, w->profile.lag_us);
+}
+
 static void answer_stream(struct line *l, struct piece piece)
 {
 	struct world *w = l->world;
@@ -457,7 +465,7 @@ static void answer_stream(struct line *l, struct piece piece)
 		push_pieces(l, &piece, world_below(w, LATEST_WATCH_US));
 		return;
 	default:
-		push_pieces(l, &piece, 0);
+		push_pieces(l, &piece, draw_lag(w));
 		return;
 	}
 }
