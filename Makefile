@@ -227,7 +227,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  unit='tests/tools/unit.sh' \
 	  fuzz='tests/fuzz/run.sh $(BUILD)' \
 	  sim='$(BUILD)/tests/sim/sim --seeds $(SEEDS)' \
-	  sim-whole='$(BUILD)/tests/sim/whole --seeds $(SEEDS)' \
+	  sim-whole='$(BUILD)/tests/sim/whole --seeds 8000' \
 	  model='tests/model/run.sh --short' \
 	  sim-mutants='tests/sim/mutants.sh' \
 	  contract-apisim='tests/contract/run.sh $(BUILD) apisim' \
