@@ -207,6 +207,7 @@ forbid_renewals() {
 	was=$identity
 	role=/apis/rbac.authorization.k8s.io/v1/namespaces/kubevirt/roles/vsock-cid-controller
 	api GET "$role" >"$folder/role"
+	note rights what '"no Lease"'
 	api PATCH "$role" "$merge" "$(jq -c '{rules: [.rules[] | select(.resources != ["leases"])]}' "$folder/role")"
 	await "$was to end" has_ended_busily "$was"
 	ends_badly "$was"

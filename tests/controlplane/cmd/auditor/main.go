@@ -10,7 +10,7 @@
 //   - the test's own record: which process ran where, and what was done to it (record.go);
 //   - the logs of the proxies between the processes and the server: when bytes came in and were passed on.
 //
-// judge.go has the rules. Exit status: 0 nothing found, 1 a rule was broken, 2 the audit could not be done.
+// judge.go and its parts have the rules. Exit status: 0 nothing found, 1 a rule was broken, 2 the audit could not be done.
 package main
 
 import (

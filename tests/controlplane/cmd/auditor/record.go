@@ -19,7 +19,8 @@ import (
 //	signal    Identity, Signal, Leading: written before a signal was sent
 //	server    What ("stop", "kill", "start"): written before it was done
 //	lease     What: written before the Lease was changed by hand
-//	fault     What: anything else that was done, for the report
+//	rights    What: written before the ServiceAccount lost some
+//	fault     What: anything else, for people
 type entry struct {
 	T        int64  `json:"t"` // nanoseconds since 1970
 	Kind     string `json:"kind"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type report struct {
 	Reused         int // given again after their VMI was gone
 	ChangedBefore  int // before Scheduled
 	Missed         int // wanted one and was Scheduled without
+	Faults         map[string]int
 	Processes      int
 	Standbys       int // that never led
 	Patches        int // asked for, whatever the answer
@@ -69,7 +71,7 @@ type failover struct {
 }
 
 func newReport() *report {
-	return &report{givenBefore: map[uint32]bool{}}
+	return &report{givenBefore: map[uint32]bool{}, Faults: map[string]int{}}
 }
 
 func (r *report) failover(signal string, lease time.Duration) *failover {
@@ -127,6 +129,7 @@ func (r *report) print(to io.Writer) {
 	line("etcd: %d revisions; %d of VMIs, %d of the Lease", r.Revision, r.VMIRevisions, r.LeaseRevisions)
 	line("VMIs: %d, of which %d were deleted; %d CIDs given, %d of them to a second VMI after the first was gone; %d Scheduled without one",
 		r.VMIs, r.VMIsDeleted, r.CIDs, r.Reused, r.Missed)
+	line("faults: %s", r.faults())
 	line("processes: %d recorded, %d wrote or led, %d only stood by", r.Processes, len(r.Writers), r.Standbys)
 	line("terms: %d raised by processes (%d random starts), %d set by hand", r.Raises, r.RandomTerms, r.HandTerms)
 	line("patches: %d asked for; %d carried out without an answer, %d that no log has (server killed)", r.Patches,
@@ -161,6 +164,17 @@ func (r *report) print(to io.Writer) {
 			}
 		}
 	}
+}
+
+func (r *report) faults() string {
+	var list []string
+	sum := 0
+	for what, n := range r.Faults {
+		list = append(list, fmt.Sprintf("%s %d", what, n))
+		sum += n
+	}
+	sort.Strings(list)
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(list, ", "))
 }
 
 var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm, ruleRight,

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // cannotBeRead stands for a story that no judgement may come of.
 const cannotBeRead = "cannot be read"
 
@@ -95,6 +97,13 @@ var cases = []selfTest{
 	{name: "a CID above the range", rule: ruleValid, story: with(begin, func(s *story) {
 		s.give(1600, "a-1", "two", "uid-2", 7+1<<31)
 	})},
+	{name: "a refused CID above the range", rule: ruleValid, story: with(begin, func(s *story) {
+		s.refused(1600, "a-1", "two", "uid-2", 7+1<<31)
+	})},
+	{name: "a CID above the range that no log has", rule: ruleValid, story: with(begin, func(s *story) {
+		s.note(1550, `"kind":"server","what":"kill"`)
+		s.vmi("two", "uid-2", fmt.Sprintf(`{"phase":"Scheduling","VSOCKCID":%d}`, uint32(7+1<<31)))
+	})},
 	{name: "a CID of the stripe beside", rule: ruleStripe, story: with(begin, func(s *story) {
 		s.give(1600, "a-1", "two", "uid-2", 8+stripes)
 	})},
@@ -159,6 +168,13 @@ var cases = []selfTest{
 		s.lease(17003, "", "b-1", 7+1<<31-10)
 		s.lease(17004, "", "b-1", 6)
 		s.lease(33000, "a-2", "a-2", 7)
+	})},
+	{name: "a term raised for somebody else", rule: ruleTerm, story: with(begin, func(s *story) {
+		s.lease(16500, "b-1", "c-1", 8)
+	})},
+	{name: "a renewal of what was found under one's own name", rule: ruleNoRight, story: with(begin, func(s *story) {
+		s.lease(1600, "", "b-1", 9)
+		s.lease(1700, "b-1", "b-1", 9)
 	})},
 	{name: "a term raised by too much", rule: ruleTerm, story: with(begin, func(s *story) {
 		s.lease(16500, "b-1", "b-1", 7+maxStep+1)

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// vmiState is a VMI as of one revision.
+type vmiState struct {
+	vmiChange
+	wasStarted bool
+	cidRev     int64   // at which it got its CID
+	by         *writer // and by whom, nil: unknown
+}
+
+func (j *judgement) judgeVMIs() {
+	now := map[string]*vmiState{}
+	holders := map[uint32]map[*vmiState]bool{}
+	for _, c := range j.vmis {
+		j.report.VMIRevisions++
+		before := now[c.name]
+		if before != nil && (c.deleted || before.uid != c.uid) {
+			delete(holders[before.cid.value], before)
+			delete(now, c.name)
+			j.report.VMIsDeleted++
+			before = nil
+		}
+		if c.deleted {
+			continue
+		}
+		after := &vmiState{vmiChange: c, wasStarted: c.started}
+		if before == nil {
+			j.report.VMIs++
+			j.setCID(after, cid{}, holders)
+		} else {
+			after.wasStarted = c.started || before.wasStarted
+			after.cidRev, after.by = before.cidRev, before.by
+			delete(holders[before.cid.value], before)
+			j.judgeFixed(before, after)
+			if before.cid == after.cid {
+				j.hold(after, holders)
+			} else {
+				j.setCID(after, before.cid, holders)
+			}
+		}
+		if !after.cid.present && after.wants && after.wasStarted && (before == nil || !before.wasStarted) {
+			j.report.Missed++
+		}
+		now[c.name] = after
+	}
+}
+
+func (j *judgement) judgeFixed(before, after *vmiState) {
+	switch {
+	case before.cid == after.cid:
+	case before.wasStarted:
+		j.violated(ruleFixed, "%s (uid %s): from %s to %s at revision %d", after.name, after.uid, before.cid, after.cid,
+			after.rev)
+	case before.cid.present:
+		j.report.ChangedBefore++
+	}
+}
+
+// setCID judges a CID that is new in this revision.
+func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiState]bool) {
+	if !v.cid.present {
+		return
+	}
+	v.cidRev = v.rev
+	v.by = nil
+	j.report.CIDs++
+	if !v.cid.valid || v.cid.value < j.cidMin || v.cid.value > j.cidMax {
+		j.violated(ruleValid, "%s (uid %s): CID %s at revision %d", v.name, v.uid, v.cid, v.rev)
+	}
+	for _, r := range j.byRev[v.rev] {
+		if r.isVMIWrite() && r.wanted == v.cid {
+			v.by = j.writer(r.writer)
+			r.landed = true
+			if r.uid != v.uid || r.name != v.name {
+				j.violated(ruleUnexpected, "revision %d wrote to %s (uid %s), but %s (uid %s) was meant", v.rev, v.name,
+					v.uid, r.name, r.uid)
+			}
+		}
+	}
+	for _, r := range j.lost[v.uid] {
+		if v.by == nil && r.wanted == v.cid && r.name == v.name {
+			v.by = j.writer(r.writer)
+			r.landed = true
+			j.report.Unanswered++
+		}
+	}
+	if v.by == nil {
+		j.judgeUnlogged(v)
+	}
+	if len(holders[v.cid.value]) == 0 && j.report.givenBefore[v.cid.value] {
+		j.report.Reused++
+	}
+	j.report.givenBefore[v.cid.value] = true
+	j.hold(v, holders)
+	if others := holders[v.cid.value]; len(others) > 1 {
+		j.judgeDuplicate(v, others)
+	}
+}
+
+// judgeUnlogged looks at a CID that no logged request has written. That can only be where the server was
+// killed between doing it and writing it down; the stripe says whose it is.
+func (j *judgement) judgeUnlogged(v *vmiState) {
+	if !j.duringKill(v.rev) {
+		j.violated(ruleUnknown, "%s (uid %s): CID %s at revision %d", v.name, v.uid, v.cid, v.rev)
+		return
+	}
+	j.report.Unlogged++
+	for _, w := range j.writers {
+		for _, raise := range w.raises {
+			if v.cid.valid && v.cid.value%stripes == raise.term%stripes && raise.rev < v.rev {
+				v.by = w
+				return
+			}
+		}
+	}
+	j.violated(ruleStripe, "somebody: CID %s for %s at revision %d, of nobody's term", v.cid, v.name, v.rev)
+}
+
+// unfinished is how long a request may take that a killed server had no time to log.
+const unfinished = 10 * time.Second
+
+// duringKill says whether a revision can have been made by a request that the server was killed in: after all
+// that was logged well before a kill, and before all that was received after it.
+func (j *judgement) duringKill(rev int64) bool {
+	for _, e := range j.record {
+		if e.Kind != "server" || e.What != "kill" {
+			continue
+		}
+		fits := true
+		for _, r := range j.requests {
+			before := r.ended.Before(e.time().Add(-unfinished))
+			after := r.received.After(e.time())
+			if r.rev != 0 && r.done() && !isRead(r.verb) && (before && r.rev >= rev || after && r.rev <= rev) {
+				fits = false
+			}
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *judgement) hold(v *vmiState, holders map[uint32]map[*vmiState]bool) {
+	if !v.cid.valid {
+		return
+	}
+	if holders[v.cid.value] == nil {
+		holders[v.cid.value] = map[*vmiState]bool{}
+	}
+	holders[v.cid.value][v] = true
+}
+
+// judgeDuplicate: v got a CID that others hold. Where the terms of the two writers lie on different sides of a
+// deletion or lowering, that is the chance which the design names, and is counted apart.
+func (j *judgement) judgeDuplicate(v *vmiState, others map[*vmiState]bool) {
+	for other := range others {
+		if other == v {
+			continue
+		}
+		what := fmt.Sprintf("CID %s: %s (uid %s) since revision %d and %s (uid %s) since revision %d", v.cid, other.name,
+			other.uid, other.cidRev, v.name, v.uid, v.cidRev)
+		if a, b := raisedAt(other), raisedAt(v); a != 0 && b != 0 && j.episodeBetween(a, b) {
+			j.report.ByChance = append(j.report.ByChance, what)
+		} else {
+			j.violated(ruleUnique, "%s", what)
+		}
+	}
+}
+
+// raisedAt is the revision at which the term of the CID was raised by its writer; 0 where that is not known.
+func raisedAt(v *vmiState) int64 {
+	rev := int64(0)
+	if v.by != nil {
+		for _, raise := range v.by.raises {
+			if raise.term%stripes == v.cid.value%stripes && raise.rev < v.cidRev {
+				rev = raise.rev
+			}
+		}
+	}
+	return rev
+}
