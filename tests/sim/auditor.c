@@ -152,7 +152,7 @@ static void check_need(struct process *p, const struct entry *e)
 		sim_fail(s, "I2", "a write to v%u, which was seen to have started", e->slot);
 	else if (e->unreadable)
 		sim_fail(s, "I9", "a write to v%u, which cannot be read", e->slot);
-	else if (!e->needy)
+	else if (!e->needy && !e->patchy)
 		sim_fail(s, "I8", "a write to v%u, which needs none", e->slot);
 }
 
