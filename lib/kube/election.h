@@ -40,7 +40,7 @@
 enum election_role {
 	ELECTION_STANDBY,
 	ELECTION_LEADING,
-	ELECTION_LOST, /* was leading; for ever */
+	ELECTION_LOST, /* was leading, or the server has gone back in time; for ever */
 	ELECTION_OVER, /* gave up in order; for ever */
 };
 

@@ -24,6 +24,14 @@ static void leader_met_conflict(struct election *e, uint64_t now_ms)
 	e->next_ms = e->conflicts++ == 0 ? now_ms : now_ms + ELECTION_MIN_PACE_MS;
 }
 
+/* A read, which the server answers consistently, shows less than was known when it was sent: the server's
+ * data was restored from a backup (WCH-11). Its revisions may be far ahead by now, so that no list shows it
+ * any more, but the Lease is written every few seconds and tells. */
+static bool went_back(const struct election *e, const struct election_lease *l)
+{
+	return e->record.looks == e->flight.looks && election_record_age(&e->record, l->rv) == ELECTION_OLDER;
+}
+
 /* A look by our own request. Stale: the watch has brought something newer while it was under way. True: the
  * record is as @l shows it. */
 static bool adopt(struct election *e, const struct election_lease *l, uint64_t now_ms)
@@ -33,7 +41,6 @@ static bool adopt(struct election *e, const struct election_lease *l, uint64_t n
 
 	e->current = !(moved && (age == ELECTION_OLDER || age == ELECTION_UNCLEAR));
 	e->confirmed_ms = e->flight.sent_ms;
-	/* Older without that: the server has gone back in time, and so do we. */
 	if (e->current && age != ELECTION_SAME)
 		election_show(e, l, now_ms);
 	return e->current;
@@ -51,6 +58,8 @@ static void read_answered(struct election *e, enum election_outcome outcome, con
 			leader_failed(e, now_ms);
 		else
 			e->next_ms = now_ms + election_jittered_retry(e);
+	} else if (went_back(e, l)) {
+		election_lose(e, "the API server has gone back in time", "");
 	} else if (!leading) {
 		(void)adopt(e, l, now_ms);
 	} else if (election_still_ours(e, l)) {

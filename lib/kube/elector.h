@@ -28,7 +28,8 @@ struct elector_handler {
 	void (*led)(void *data, uint32_t term);
 	/** The right to write lasts until then (boot clock). Comes before led() and after each renewal. */
 	void (*extended)(void *data, uint64_t until_ms);
-	/** Was leading and is not any more, for ever. At most once; nothing else comes after it. */
+	/** Was leading and is not any more, or the server has gone back in time; for ever. At most once;
+	 * nothing else comes after it. */
 	void (*lost)(void *data, const char *reason);
 	/** It would campaign if the caches were fresh: refresh them, then elector_set_fresh(). At most once
 	 * in each retry period. */

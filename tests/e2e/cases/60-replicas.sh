@@ -237,6 +237,23 @@ lease_term_is_not() {
 	(($(term_of_lease) != $1))
 }
 
+it apisim a_restored_server_ends_both_though_its_revisions_are_ahead
+a_restored_server_ends_both_though_its_revisions_are_ahead() {
+	local revision
+	start_two "${quick[@]}"
+	revision=$(api GET /apisim/stats | jq .revision)
+	new_vmi_is_served lost "before the restore"
+	await "a renewal" revision_is_beyond $((revision + 5))
+	api POST "/apisim/rollback?to=$revision" >/dev/null || true # it drops all connections
+	api POST "/apisim/revision?skip=100000" >/dev/null
+	ends_with_failure a 'gone back in time'
+	ends_with_failure b 'gone back in time'
+}
+
+revision_is_beyond() {
+	(($(api GET /apisim/stats | jq .revision) > $1))
+}
+
 it both what_others_write_into_the_lease_stays
 what_others_write_into_the_lease_stays() {
 	start_replica a "${quick[@]}"
