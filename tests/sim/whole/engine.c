@@ -152,6 +152,7 @@ static void ask(struct easy *x)
 	must_buf(&text);
 	easy_write(x, &text);
 	auditor_sent(p, &posted, &x->letter);
+	p->renewing += x->letter.kind == LETTER_LEASE;
 	line_send(x->plug->line, &text, &x->letter);
 }
 
@@ -409,6 +410,7 @@ void http_engine_remove(struct http_engine *e, CURL *easy)
 	if (x->posted && !process_of(e)->dead)
 		auditor_answered(process_of(e), &x->letter, x->status);
 	process_of(e)->decided -= is_decided(x);
+	process_of(e)->renewing -= x->posted && x->letter.kind == LETTER_LEASE;
 	leave_plug(x);
 	list_remove(&x->link);
 	e->easy_count--;

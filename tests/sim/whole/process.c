@@ -108,6 +108,17 @@ static void on_sigterm(struct arrival *a)
 
 /* ---- turns ---- */
 
+/* Between a decision and its sending; most of all while it is open whether its right will last. */
+static bool halts(struct process *p)
+{
+	uint32_t tries = p->decided == 0 ? 0 : p->renewing == 0 ? 1 : 16;
+
+	while (tries-- > 0)
+		if (world_strikes(p->world, FAULT_HALTED))
+			return true;
+	return false;
+}
+
 static void on_wake(struct moment *m)
 {
 	struct process *p = container_of(container_of(m, struct vloop, wake), struct process, loop);
@@ -117,7 +128,7 @@ static void on_wake(struct moment *m)
 		NOTE(p->world, p->name, "has ended");
 		auditor_ended(p);
 		free_process(p);
-	} else if (p->decided > 0 && world_strikes(p->world, FAULT_HALTED)) {
+	} else if (halts(p)) {
 		process_pause(p, (uint64_t)world_below(p->world, 60000) * 1000,
 			      world_below(p->world, 3) == 0);
 	}
@@ -204,7 +215,7 @@ static void start(struct process *p)
 
 	p->serial = ++w->serials;
 	p->ending = p->ended = p->failing = p->dead = false;
-	p->decided = 0;
+	p->decided = p->renewing = 0;
 	p->sigterm.deliver = on_sigterm;
 	list_init(&p->sigterm.link);
 	p->rngs = 0;

@@ -39,6 +39,7 @@ struct process {
 	bool dead;                  /* killed: nothing leaves any more */
 	struct arrival sigterm;     /* a signal comes as any other input */
 	uint32_t decided;           /* writes that have been begun and have not left yet */
+	uint32_t renewing;          /* writes to the Lease that have left and are not answered */
 	uint32_t rngs;              /* that were made from secure numbers */
 	uint64_t stopped_us;        /* since when it is paused */
 	bool suspended;
