@@ -279,8 +279,14 @@ static void claim_source(struct ledger *l, struct entry *e)
 {
 	const struct entry *source = ledger_entry(l, e->source);
 
-	if (source != NULL && source != e && source->has_visible && !source->patchy)
+	if (source == NULL || source == e)
+		return;
+	if (!source->patchy && source->has_visible)
 		mark_guest(e, claim(l, e, source->visible));
+	/* Which of them the allocator knows of is not known here. */
+	for (uint32_t i = 0, count = source->patchy ? l->claim_count : 0; i < count; i++)
+		if (l->claims[i].entry == place_of(l, source))
+			(void)claim(l, e, l->claims[i].cid);
 }
 
 static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
@@ -348,7 +354,8 @@ void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, 
 		e->list = l->list;
 	if (o->version > e->version)
 		take_look(l, e, o, v);
-	if (listed && e->patchy && v->unreadable == NULL)
+	/* An old list does not show what was lost; the watch that follows it does. */
+	if (listed && e->patchy && v->unreadable == NULL && o->version >= e->version)
 		mend(l, e);
 }
 

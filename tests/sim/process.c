@@ -61,18 +61,22 @@ static void tick(struct process *p)
 		allocator_tick(p->core, now_ms);
 }
 
-/* Who needs room does not wait for the next renewal. */
-static void hurry(struct process *p)
+/* Who needs room does not wait for the next renewal. True: the Lease shows another term than before, so that
+ * there may be more to wish. */
+static bool look_for_room(struct process *p)
 {
 	struct sim *s = p->sim;
+	uint32_t before = p->base;
 
-	if (p->hurries || !process_may_write(p) || !allocator_is_pressed(p->core))
-		return;
+	if (!process_may_write(p) || !allocator_is_pressed(p->core))
+		return false;
 	p->base = s->term;
-	if (allocator_raise_step(p->core, p->base) == 0)
-		return;
-	p->hurries = true;
-	queue_sooner(&s->queue, &p->renewal, s->queue.now_ms + sim_below(s, 2 * s->profile.delay_ms + 1));
+	if (allocator_raise_step(p->core, p->base) > 0 && !p->hurries) {
+		p->hurries = true;
+		queue_sooner(&s->queue, &p->renewal,
+			     s->queue.now_ms + sim_below(s, 2 * s->profile.delay_ms + 1));
+	}
+	return p->base != before;
 }
 
 void process_turn(struct process *p)
@@ -84,9 +88,10 @@ void process_turn(struct process *p)
 
 	p->look.uid[0] = '\0';
 	tick(p);
-	while (!s->failed && next_wish(p, &wish))
-		send(p, &wish);
-	hurry(p);
+	do {
+		while (!s->failed && next_wish(p, &wish))
+			send(p, &wish);
+	} while (look_for_room(p));
 	if (p->relist)
 		view_relist(p, now_ms);
 	p->relist = false;
