@@ -165,6 +165,20 @@ START_TEST(excluded_cids_count_as_used_wherever_their_spans_begin_and_end)
 }
 END_TEST
 
+START_TEST(an_exclusion_at_the_top_of_all_cids_takes_nothing_else)
+{
+	const struct cid_span excluded[] = {{4294967000u, 4294967000u}, {4294967290u, 4294967294u}};
+	uint32_t cid;
+
+	given_range(3, 4294967294u, excluded, 2);
+	for (uint32_t stripe = 0; stripe < CID_STRIPES; stripe += stripe < 32000 ? 997 : 1) {
+		cid_pool_set_stripe(pool, stripe);
+		ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), 0);
+	}
+	done();
+}
+END_TEST
+
 START_TEST(random_changes_agree_with_a_plain_array)
 {
 	const struct cid_span excluded[] = {{70000, 190000}, {200000, 200000}};
@@ -251,6 +265,7 @@ int main(void)
 		values_outside_the_range_are_held_but_not_counted,
 		the_next_stripe_with_a_free_cid_is_found_round_the_end,
 		excluded_cids_count_as_used_wherever_their_spans_begin_and_end,
+		an_exclusion_at_the_top_of_all_cids_takes_nothing_else,
 		random_changes_agree_with_a_plain_array,
 		a_cid_rests_exactly_as_long_as_it_must,
 		a_cid_that_comes_in_again_rests_anew,
