@@ -13,6 +13,9 @@
 /* In vmi_record.told: a write was refused, which was not yet worth an event. */
 #define TOLD_REFUSED_ONCE (1u << 15)
 
+/* Migrations in a row whose CIDs are followed up; the one before is always. */
+#define MAX_SOURCES VMI_MAX_HOLDS
+
 /* Room for a key made of a namespace and a name, where the UID cannot be read. */
 #define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
 
@@ -411,24 +414,35 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 }
 
 /* I5: the guest of a decentralised migration's target was started from the source's domain and has the
- * source's CID, whatever its own status says. Where the source is known here, the target holds that CID too,
- * as long as it lives. */
-static void hold_source_cid(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+ * source's CID, whatever its own status says; and that one's guest, where it was a target itself, that of its
+ * source. What the source is known to have here, the target holds too, as long as it lives. */
+static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsigned int depth,
+				uint64_t now_ms)
 {
-	const struct vmi_record *source =
-		r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
-	const struct vmi_hold *shown = source != NULL ? vmi_store_visible(source) : NULL;
-	struct vmi_hold *h;
+	struct vmi_record *source = r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
 
-	if (shown == NULL || source == r)
+	if (source == NULL || source == r || depth > MAX_SOURCES)
 		return;
-	h = allocator_own(a, r, shown->cid);
-	if (h == NULL) {
-		allocator_lost_track(a, r, shown->cid);
-		return;
+	/* In a list it may have come before its own source. */
+	hold_cids_of_source(a, source, depth + 1, now_ms);
+	for (const struct vmi_hold *theirs = source->holds; theirs != NULL; theirs = theirs->more) {
+		struct vmi_hold *h;
+
+		if (!theirs->visible && !theirs->guest)
+			continue;
+		h = allocator_own(a, r, theirs->cid);
+		if (h == NULL) {
+			allocator_lost_track(a, r, theirs->cid);
+			return;
+		}
+		h->guest = true;
+		trim_holds(a, r, now_ms);
 	}
-	h->guest = true;
-	trim_holds(a, r, now_ms);
+}
+
+static void hold_source_cids(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	hold_cids_of_source(a, r, 1, now_ms);
 }
 
 static void note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
@@ -440,7 +454,7 @@ static void note_source(struct allocator *a, struct vmi_record *r, const struct 
 		if (r->source_uid == NULL)
 			allocator_lost_track(a, r, 0);
 	}
-	hold_source_cid(a, r, now_ms);
+	hold_source_cids(a, r, now_ms);
 }
 
 /* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
@@ -537,7 +551,7 @@ static void hold_listed_source(void *data, struct table_node *node)
 {
 	struct sweep *sweep = data;
 
-	hold_source_cid(sweep->a, container_of(node, struct vmi_record, by_uid), sweep->now_ms);
+	hold_source_cids(sweep->a, container_of(node, struct vmi_record, by_uid), sweep->now_ms);
 }
 
 /* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the

@@ -274,19 +274,27 @@ static void mark_guest(struct entry *e, struct claim *c)
 	c->guest = true;
 }
 
-/* I5: the guest of a migration target has the CID of its source. */
-static void claim_source(struct ledger *l, struct entry *e)
+/* I5: the guest of a migration target has the CID of its source, which may have it from its own. */
+static void claim_source(struct ledger *l, struct entry *e, int depth)
 {
-	const struct entry *source = ledger_entry(l, e->source);
+	struct entry *source = ledger_entry(l, e->source);
 
-	if (source == NULL || source == e)
+	if (source == NULL || source == e || depth > VMI_MAX_HOLDS)
 		return;
+	claim_source(l, source, depth + 1);
 	if (!source->patchy && source->has_visible)
 		mark_guest(e, claim(l, e, source->visible));
-	/* Which of them the allocator knows of is not known here. */
-	for (uint32_t i = 0, count = source->patchy ? l->claim_count : 0; i < count; i++)
-		if (l->claims[i].entry == place_of(l, source))
-			(void)claim(l, e, l->claims[i].cid);
+	for (uint32_t i = 0, count = l->claim_count; i < count; i++) {
+		struct claim theirs = l->claims[i];
+
+		if (theirs.entry != place_of(l, source))
+			continue;
+		/* Which of them the allocator knows of is not known here. */
+		if (source->patchy || source->crowded)
+			(void)claim(l, e, theirs.cid);
+		else if (theirs.guest)
+			mark_guest(e, claim(l, e, theirs.cid));
+	}
 }
 
 static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
@@ -305,7 +313,7 @@ static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
 		mark_guest(e, ledger_claim(l, e, e->visible));
 	if (v->may_fall_back && v->source_uid[0] != '\0')
 		e->source = object_serial_of(v->source_uid);
-	claim_source(l, e);
+	claim_source(l, e, 1);
 }
 
 /* A list shows all of what memory was too short for, but not what was there before. */
@@ -396,7 +404,7 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms)
 {
 	for (uint32_t i = 0; i < l->len; i++)
 		if (l->entries[i].present)
-			claim_source(l, &l->entries[i]);
+			claim_source(l, &l->entries[i], 1);
 	if (l->blind)
 		return;
 	for (uint32_t i = 0; i < l->len; i++) {

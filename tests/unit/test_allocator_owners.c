@@ -264,6 +264,59 @@ START_TEST(i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives
 }
 END_TEST
 
+static struct vmi target_of(const char *uid, uint32_t cid, const char *source)
+{
+	struct vmi v = vmi_holding(uid, VMI_PHASE_RUNNING, cid);
+
+	v.may_fall_back = true;
+	(void)snprintf(v.source_uid, sizeof(v.source_uid), "%s", source);
+	return v;
+}
+
+START_TEST(i5_a_target_whose_source_was_a_target_holds_the_first_ones_cid)
+{
+	struct vmi first;
+	struct vmi second;
+
+	given_leader();
+	first = vmi_holding("first", VMI_PHASE_RUNNING, 77);
+	see(first, 0);
+	second = target_of("second", 88, "first");
+	see(second, 1);
+	allocator_vmi_gone(a, &first, 2);
+	see(target_of("third", 99, "second"), 3);
+	second = vmi_holding("second", VMI_PHASE_SUCCEEDED, 88);
+	allocator_vmi_gone(a, &second, 4);
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(allocator_is_held(a, 88));
+	ck_assert(allocator_is_held(a, 99));
+	done();
+}
+END_TEST
+
+START_TEST(i5_a_list_may_show_a_chain_of_migrations_in_any_order)
+{
+	struct vmi v[3];
+
+	given_leader();
+	v[0] = target_of("third", 99, "second");
+	v[1] = target_of("second", 88, "first");
+	v[2] = vmi_holding("first", VMI_PHASE_RUNNING, 77);
+	allocator_list_started(a);
+	for (int i = 0; i < 3; i++)
+		allocator_vmi_seen(a, &v[i], true, 0);
+	allocator_list_done(a, "500", 0);
+	version = 600;
+	for (int i = 1; i < 3; i++) {
+		v[i] = vmi_holding(v[i].uid, VMI_PHASE_SUCCEEDED, v[i].cid);
+		allocator_vmi_gone(a, &v[i], 1);
+	}
+	ck_assert(allocator_is_held(a, 77));
+	ck_assert(allocator_is_held(a, 88));
+	done();
+}
+END_TEST
+
 START_TEST(running_duplicates_are_told_and_never_changed)
 {
 	struct vmi v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
@@ -363,6 +416,8 @@ int main(void)
 		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
 		i1_a_value_that_we_never_asked_for_is_not_given_again,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
+		i5_a_target_whose_source_was_a_target_holds_the_first_ones_cid,
+		i5_a_list_may_show_a_chain_of_migrations_in_any_order,
 		running_duplicates_are_told_and_never_changed,
 		who_begins_to_lead_tells_once_more_what_is_wrong,
 		an_invalid_value_is_replaced_before_the_start,
