@@ -144,12 +144,18 @@ static void let_go(struct allocator *a, struct vmi_hold *h, uint64_t now_ms)
 {
 	uint32_t cid = h->cid;
 
-	if (vmi_store_let_go(&a->store, h))
+	if (!vmi_store_let_go(&a->store, h))
+		return;
+	if (a->options.quarantine_ms == 0)
+		(void)cid_pool_release(a->pool,
+				       cid); /* wishes are made after the tick, which would end its rest */
+	else
 		(void)cid_quarantine_add(a->quarantine, cid, now_ms);
 }
 
-/* Keeps the number of holds bounded (I9): lets the oldest one go that matters least. */
-static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+/* I1, of one that was asked for and may be applied late: it is of the stripe of an earlier term of ours, or
+ * else it would have been asked for again; nobody draws from that again while such writes are under way. */
+void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_hold *keep, uint64_t now_ms)
 {
 	struct vmi_hold *oldest = NULL;
 	struct vmi_hold *oldest_asked = NULL;
@@ -157,7 +163,7 @@ static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_m
 	size_t n = 0;
 
 	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more, n++) {
-		if (h->visible)
+		if (h->visible || h == keep)
 			continue;
 		if (h->guest)
 			youngest_guest = youngest_guest != NULL ? youngest_guest : h;
@@ -172,6 +178,15 @@ static void trim_holds(struct allocator *a, struct vmi_record *r, uint64_t now_m
 		oldest = oldest_asked != NULL ? oldest_asked : youngest_guest;
 	if (oldest != NULL)
 		let_go(a, oldest, now_ms);
+}
+
+void allocator_forget_refused(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	for (struct vmi_hold *h = r->holds, *more; h != NULL; h = more) {
+		more = h->more;
+		if (h->asked && !h->kept && !h->visible && !h->guest)
+			let_go(a, h, now_ms);
+	}
 }
 
 /* Nothing is written to it any more, whatever it shows. */
@@ -349,9 +364,10 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
 	h->awaited = false;
+	h->kept = true;
 	if (!cid_range_contains(a->options.range, cid))
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = cid});
-	trim_holds(a, r, now_ms);
+	allocator_trim(a, r, NULL, now_ms);
 	if (before != NULL)
 		review_cid(a, old_cid, now_ms);
 }
@@ -436,7 +452,7 @@ static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsig
 			return;
 		}
 		h->guest = true;
-		trim_holds(a, r, now_ms);
+		allocator_trim(a, r, NULL, now_ms);
 	}
 }
 

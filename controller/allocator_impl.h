@@ -96,6 +96,14 @@ void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n
 /** Makes @r an owner of @cid: the pool knows it as taken, and it rests no longer. NULL: out of memory. */
 struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid);
 
+/** Keeps the number of holds of @r bounded (I9), after one was added: lets the one go that matters least, but
+ * not the visible one and not @keep (may be NULL). */
+void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_hold *keep, uint64_t now_ms);
+
+/** Lets go what was asked for @r in vain: the server has surely not applied it. Else a VMI whose writes are
+ * put back would take another CID in each new term (I9). */
+void allocator_forget_refused(struct allocator *a, struct vmi_record *r, uint64_t now_ms);
+
 /** Memory for what must be remembered of @r is missing (of @cid, where it is about one): tells it, and writes
  * nothing until a new list has shown everything again. */
 void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t cid);

@@ -110,6 +110,15 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 		r->relapses++;
 }
 
+/* The write of @slot may be applied. */
+static void keep_asked(struct vmi_record *r, const struct slot *slot)
+{
+	struct vmi_hold *h = slot->kind == WISH_PATCH ? vmi_store_hold_of(r, slot->cid) : NULL;
+
+	if (h != NULL)
+		h->kept = true;
+}
+
 void work_drop(struct allocator *a, struct vmi_record *r)
 {
 	struct assignment *w = r->work;
@@ -118,8 +127,10 @@ void work_drop(struct allocator *a, struct vmi_record *r)
 		return;
 	list_remove(&w->queued);
 	heap_remove(&a->blocked, &w->timer);
-	if (w->slot != NULL)
+	if (w->slot != NULL) {
+		keep_asked(r, w->slot); /* nobody will ask how it went */
 		w->slot->work = NULL;
+	}
 	r->work = NULL;
 	a->waiting--;
 	a->starving_count -= w->state == WORK_STARVING;
@@ -246,6 +257,8 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 		work_block(a, w, WORK_WANTING, now_ms);
 		return false;
 	}
+	if (vmi_store_hold_of(r, cid) == NULL)
+		allocator_forget_refused(a, r, now_ms);
 	h = allocator_own(a, r, cid);
 	if (h == NULL) {
 		cid_pool_release(a->pool, cid);
@@ -255,6 +268,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	}
 	h->asked = true;
 	h->awaited = true;
+	allocator_trim(a, r, h, now_ms);
 	w->written_version = r->version;
 	work_move(a, w, WORK_ASSIGNING);
 	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);
@@ -458,5 +472,7 @@ void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer 
 	if (slot.work == NULL)
 		return;
 	slot.work->slot = NULL;
+	if (answer->kind == ANSWER_UNKNOWN)
+		keep_asked(slot.work->record, &slot);
 	answered(a, slot.work, &slot, answer, now_ms);
 }

@@ -31,7 +31,9 @@ struct vmi_hold {
 	struct vmi_hold *more; /* the owner's next one */
 	uint32_t cid;
 	bool visible; /* the owner's status shows it */
-	bool asked;   /* a write of ours asked for it and may have been applied, or may yet be */
+	bool asked;   /* a write of ours asked for it */
+	bool kept; /* it was shown, or such a write may have been applied or may yet be: not to be forgotten
+		    */
 	bool awaited; /* and none of the looks since that write has shown it */
 	/** The guest has it, whatever the status says: shown when the owner started (I2), or its migration
 	 * source's. */

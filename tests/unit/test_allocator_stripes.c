@@ -2,6 +2,7 @@
 #include "test_allocator_fixture.h"
 
 #include "cid/pool.h"
+#include "controller/vmi_store.h"
 
 #define STRIPE_SIZE 8
 
@@ -371,6 +372,51 @@ START_TEST(who_waits_goes_by_the_term_that_the_lease_shows)
 }
 END_TEST
 
+/* Forty VMIs in the smallest range, whose stripes have 32 CIDs: each round of tries presses the stripe. */
+static void check_growth(enum answer_kind kind)
+{
+	uint32_t term = 5;
+	uint64_t most = 0;
+
+	given_allocator_of(3, 3 + (1u << 20) - 1, NULL, 16);
+	lead(term);
+	for (int i = 0; i < 40; i++) {
+		char uid[8];
+
+		(void)snprintf(uid, sizeof(uid), "v%d", i);
+		see(vmi_with(uid, VMI_PHASE_SCHEDULING), 0);
+	}
+	for (uint64_t now_ms = 0; now_ms < 4 * 3600000; now_ms += 1000) {
+		struct allocator_stats stats;
+
+		allocator_tick(a, now_ms);
+		while (allocator_next(a, &wish, now_ms)) {
+			struct vmi v = vmi_with(wish.uid, VMI_PHASE_SCHEDULING);
+
+			answer(wish.kind == WISH_READ ? ANSWER_OBJECT : kind,
+			       wish.kind == WISH_READ || kind == ANSWER_OBJECT ? &v : NULL, now_ms);
+		}
+		if (allocator_is_pressed(a)) {
+			term += allocator_raise_step(a, term);
+			allocator_set_term(a, term);
+		}
+		allocator_stats(a, &stats);
+		most = stats.in_use > most ? stats.in_use : most;
+	}
+	ck_assert_uint_gt(most, 39);
+	ck_assert_uint_le(most, (uint64_t)(kind == ANSWER_UNKNOWN ? 40 * (VMI_MAX_HOLDS + 1) : 40));
+	done();
+}
+
+START_TEST(i9_writes_that_do_not_last_take_no_more_and_more_cids)
+{
+	check_growth(ANSWER_OBJECT); /* put back */
+	check_growth(ANSWER_REFUSED);
+	check_growth(ANSWER_TEST_FAILED);
+	check_growth(ANSWER_UNKNOWN);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -388,6 +434,7 @@ int main(void)
 		who_waits_for_the_term_is_not_forgotten_over_a_pause_of_the_server,
 		a_range_that_is_nearly_full_is_drawn_from_elsewhere,
 		who_waits_goes_by_the_term_that_the_lease_shows,
+		i9_writes_that_do_not_last_take_no_more_and_more_cids,
 	};
 
 	return suite_run("allocator_stripes", tests, ARRAY_LEN(tests));
