@@ -16,6 +16,10 @@
 /* Migrations in a row whose CIDs are followed up; the one before is always. */
 #define MAX_SOURCES VMI_MAX_HOLDS
 
+/* So many terms before our first one can a leader have had whose writes are still under way: it may have made
+ * two of the largest steps. */
+#define TERMS_OF_LEADER_BEFORE 128
+
 /* Room for a key made of a namespace and a name, where the UID cannot be read. */
 #define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
 
@@ -126,109 +130,21 @@ void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t ci
 	allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
 }
 
-/* ---- owners and CIDs ---- */
-
-struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid)
-{
-	bool first;
-	struct vmi_hold *h = vmi_store_hold(&a->store, r, cid, &first);
-
-	if (h != NULL && first && !cid_pool_take(a->pool, cid))
-		cid_quarantine_withdraw(a->quarantine, cid);
-	return h;
-}
-
-/* I5: free only when the last owner has let go, and then only after a rest. Where the quarantine cannot take
- * it, the CID stays taken for good, which wastes it but never gives it away too early. */
-static void let_go(struct allocator *a, struct vmi_hold *h, uint64_t now_ms)
-{
-	uint32_t cid = h->cid;
-
-	if (!vmi_store_let_go(&a->store, h))
-		return;
-	if (a->options.quarantine_ms == 0)
-		(void)cid_pool_release(a->pool,
-				       cid); /* wishes are made after the tick, which would end its rest */
-	else
-		(void)cid_quarantine_add(a->quarantine, cid, now_ms);
-}
-
-/* I1, of one that was asked for and may be applied late: it is of the stripe of an earlier term of ours, or
- * else it would have been asked for again; nobody draws from that again while such writes are under way. */
-void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_hold *keep, uint64_t now_ms)
-{
-	struct vmi_hold *oldest = NULL;
-	struct vmi_hold *oldest_asked = NULL;
-	struct vmi_hold *youngest_guest = NULL;
-	size_t n = 0;
-
-	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more, n++) {
-		if (h->visible || h == keep)
-			continue;
-		if (h->guest)
-			youngest_guest = youngest_guest != NULL ? youngest_guest : h;
-		else if (h->asked)
-			oldest_asked = h;
-		else
-			oldest = h;
-	}
-	if (n <= VMI_MAX_HOLDS)
-		return;
-	if (oldest == NULL)
-		oldest = oldest_asked != NULL ? oldest_asked : youngest_guest;
-	if (oldest != NULL)
-		let_go(a, oldest, now_ms);
-}
-
-void allocator_forget_refused(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
-{
-	for (struct vmi_hold *h = r->holds, *more; h != NULL; h = more) {
-		more = h->more;
-		if (h->asked && !h->kept && !h->visible && !h->guest)
-			let_go(a, h, now_ms);
-	}
-}
-
-/* Nothing is written to it any more, whatever it shows. */
-static bool is_fixed(const struct vmi_record *r)
-{
-	return r->started || r->deleting || !r->wants;
-}
-
-/* Of two VMIs that show the same CID, which one keeps it: who cannot be given another one (that is who has
- * started, who ends, and who never asked for vsock and was created with a CID, which its launcher would use
- * all the same), who got it from us, who is older, and at last the smaller UID, so that any two replicas
- * decide alike. */
-static bool beats(const struct vmi_record *x, const struct vmi_record *y)
-{
-	if (is_fixed(x) != is_fixed(y))
-		return is_fixed(x);
-	if (x->ours != y->ours)
-		return x->ours;
-	if (x->created_s != y->created_s)
-		return x->created_s < y->created_s;
-	return strcmp(vmi_record_uid(x), vmi_record_uid(y)) < 0;
-}
-
-/* The VMI that keeps @cid among those that show it, NULL where none does. */
-static struct vmi_record *keeper_of(const struct allocator *a, uint32_t cid)
-{
-	struct vmi_record *best = NULL;
-
-	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
-	     h = vmi_store_owner(&a->store, cid, h)) {
-		if (h->visible && (best == NULL || beats(h->owner, best)))
-			best = h->owner;
-	}
-	return best;
-}
-
 /* ---- what a VMI needs ---- */
 
 /* I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
 bool allocator_may_serve(const struct vmi_record *r)
 {
 	return r->wants && !r->started && !r->deleting && !r->unreadable;
+}
+
+/* It started with a CID, whatever the status says now. */
+static bool has_guest_cid(const struct vmi_record *r)
+{
+	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
+		if (h->guest)
+			return true;
+	return false;
 }
 
 uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r)
@@ -239,7 +155,7 @@ uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *
 
 	if (visible != NULL && !cid_range_contains(a->options.range, visible->cid))
 		bits |= 1u << COUNT_INVALID;
-	if (r->wants && r->started && visible == NULL && !final && !r->unreadable)
+	if (r->wants && r->started && visible == NULL && !has_guest_cid(r) && !final && !r->unreadable)
 		bits |= 1u << COUNT_MISSED;
 	if (r->unreadable)
 		bits |= 1u << COUNT_UNREADABLE;
@@ -269,7 +185,7 @@ static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_ho
 }
 
 /* Tells those that show @cid and have not been told yet that they share it. @keeper: who keeps it. */
-static void tell_sharing(struct allocator *a, uint32_t cid, const struct vmi_record *keeper)
+static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *keeper)
 {
 	const struct vmi_record *second = NULL;
 
@@ -278,8 +194,12 @@ static void tell_sharing(struct allocator *a, uint32_t cid, const struct vmi_rec
 		if (h->visible && h->owner != keeper)
 			second = h->owner;
 	}
-	if (keeper == NULL || second == NULL)
+	if (keeper == NULL)
 		return;
+	if (second == NULL) {
+		keeper->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE); /* the next one is another story */
+		return;
+	}
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
 		const struct vmi_record *other = h->owner == keeper ? second : keeper;
@@ -296,7 +216,7 @@ static void tell_sharing(struct allocator *a, uint32_t cid, const struct vmi_rec
 /* Judges all VMIs that show @cid, telling those that share it. */
 static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
 {
-	const struct vmi_record *keeper = keeper_of(a, cid);
+	struct vmi_record *keeper = allocator_keeper_of(a, cid);
 
 	if (keeper == NULL)
 		return;
@@ -338,6 +258,15 @@ static unsigned __int128 parse_version(const char *text)
 	return *text == '\0' ? version : 0;
 }
 
+/* What the leader before us wrote last may show, or land, after we have taken over. By its stripe it cannot
+ * be told from one in 256 of what others write. */
+static bool is_of_leader_before(const struct allocator *a, uint32_t cid)
+{
+	uint32_t distance = cid_stripe_of(a->first_term - cid);
+
+	return distance >= 1 && distance <= TERMS_OF_LEADER_BEFORE;
+}
+
 /* The status shows another CID than before, or one for the first time. @witnessed: it was set while we
  * looked. */
 static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool witnessed,
@@ -352,6 +281,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 		return;
 	}
 	vmi_store_show(&a->store, r, h);
+	r->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE);
 	r->ours = h->asked;
 	/* I4: each write counts once. Who puts our value back later is a foreign writer like any other. */
 	if (h->awaited)
@@ -360,7 +290,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 			(struct notice){.kind = NOTICE_ASSIGNED,
 					.cid = cid,
 					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
-	else if (witnessed && a->has_term) /* else it was the one who leads, most likely */
+	else if (witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
 	h->awaited = false;
@@ -376,6 +306,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_hold *before, uint64_t now_ms)
 {
 	vmi_store_show(&a->store, r, NULL);
+	r->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE);
 	r->ours = false;
 	if (a->has_term)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_FOREIGN, .old_cid = before->cid});
@@ -416,7 +347,7 @@ static bool is_news(const struct vmi_record *r, unsigned __int128 version)
 }
 
 /* The VMI has started, maybe just now: what it shows is what the guest has (I2). */
-static void note_start(struct allocator *a, struct vmi_record *r, const struct vmi *v)
+static void note_start(struct vmi_record *r, const struct vmi *v)
 {
 	struct vmi_hold *visible = vmi_store_visible(r);
 
@@ -425,6 +356,10 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 		if (visible != NULL)
 			visible->guest = true;
 	}
+}
+
+static void tell_missed(struct allocator *a, struct vmi_record *r)
+{
 	if ((allocator_counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
 }
@@ -518,8 +453,9 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	/* What a list shows for the first time may have been written by the leader before us; who is created
 	 * with a CID was given it by somebody else. */
 	show_cid(a, r, v, known || !listed, now_ms);
-	note_start(a, r, v);
+	note_start(r, v);
 	note_source(a, r, v, now_ms);
+	tell_missed(a, r);
 	review(a, r, now_ms);
 }
 
@@ -533,7 +469,7 @@ static void forget(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	work_drop(a, r);
 	recount(a, r, 0);
 	while (r->holds != NULL)
-		let_go(a, r->holds, now_ms);
+		allocator_let_go(a, r->holds, now_ms);
 	vmi_store_remove(&a->store, r);
 	if (visible != NULL)
 		review_cid(a, shown_cid, now_ms);
@@ -566,8 +502,10 @@ struct sweep {
 static void hold_listed_source(void *data, struct table_node *node)
 {
 	struct sweep *sweep = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
-	hold_source_cids(sweep->a, container_of(node, struct vmi_record, by_uid), sweep->now_ms);
+	hold_source_cids(sweep->a, r, sweep->now_ms);
+	recount(sweep->a, r, allocator_counts_of(sweep->a, r));
 }
 
 /* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the
@@ -614,7 +552,7 @@ static void tell_shared_cid(void *data, struct table_node *node)
 	const struct vmi_hold *visible = vmi_store_visible(container_of(node, struct vmi_record, by_uid));
 
 	if (visible != NULL)
-		tell_sharing(a, visible->cid, keeper_of(a, visible->cid));
+		tell_sharing(a, visible->cid, allocator_keeper_of(a, visible->cid));
 }
 
 void allocator_tell_again(struct allocator *a)

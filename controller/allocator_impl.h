@@ -1,7 +1,8 @@
 /**
- * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (who holds what,
- * who needs what), allocator_work.c gets things done (queues, requests in flight, answers, pauses),
- * allocator_stripe.c chooses CIDs, allocator_figures.c counts and checks.
+ * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (what is,
+ * who needs what), allocator_holds.c keeps CIDs with their owners, allocator_work.c gets things done (queues,
+ * requests in flight, answers, pauses), allocator_stripe.c chooses CIDs, allocator_figures.c counts and
+ * checks.
  */
 #ifndef CONTROLLER_ALLOCATOR_IMPL_H
 #define CONTROLLER_ALLOCATOR_IMPL_H
@@ -74,6 +75,7 @@ struct allocator {
 	bool stopped;
 	uint64_t right_until_ms;
 	uint32_t term;
+	uint32_t first_term; /* with has_term: the one that this process raised first */
 	uint32_t base;   /* the term that the Lease shows: ours, or a later one where a raising has failed */
 	uint32_t stripe; /* that of the term, or another one while that is used up and no step of it helps */
 	/* work */
@@ -95,6 +97,12 @@ void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n
 
 /** Makes @r an owner of @cid: the pool knows it as taken, and it rests no longer. NULL: out of memory. */
 struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid);
+
+/** Ends a hold; the CID rests where it was its last. */
+void allocator_let_go(struct allocator *a, struct vmi_hold *h, uint64_t now_ms);
+
+/** The VMI that keeps @cid among those that show it, NULL where none does. */
+struct vmi_record *allocator_keeper_of(const struct allocator *a, uint32_t cid);
 
 /** Keeps the number of holds of @r bounded (I9), after one was added: lets the one go that matters least, but
  * not the visible one and not @keep (may be NULL). */

@@ -17,6 +17,8 @@ static void use_stripe(struct allocator *a, uint32_t stripe)
 
 void allocator_set_term(struct allocator *a, uint32_t term)
 {
+	if (!a->has_term)
+		a->first_term = term;
 	a->has_term = true;
 	a->term = term;
 	a->base = term;

@@ -457,6 +457,14 @@ static void answered(struct allocator *a, struct assignment *w, const struct slo
 	}
 }
 
+/* An answer that shows the CID may come after a newer look that lacks it again. */
+static bool may_be_applied(const struct slot *slot, const struct answer *answer)
+{
+	if (answer->kind == ANSWER_OBJECT)
+		return shows(answer->object, slot->cid) || answer->object->cid_state == VMI_CID_UNREADABLE;
+	return answer->kind == ANSWER_UNKNOWN;
+}
+
 void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer *answer, uint64_t now_ms)
 {
 	struct slot *in_use = &a->slots[ticket % ALLOCATOR_MAX_IN_FLIGHT];
@@ -472,7 +480,7 @@ void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer 
 	if (slot.work == NULL)
 		return;
 	slot.work->slot = NULL;
-	if (answer->kind == ANSWER_UNKNOWN)
+	if (may_be_applied(&slot, answer))
 		keep_asked(slot.work->record, &slot);
 	answered(a, slot.work, &slot, answer, now_ms);
 }

@@ -196,7 +196,7 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 		check_permission(p);
 		check_need(p, e);
 		check_cid(p, e, w, author);
-		ledger_asked(&p->ledger, e, w->cid);
+		ledger_asked(&p->ledger, e, w->cid, p->sim->queue.now_ms);
 		biography_of(&s->auditor, serial)->sent++;
 	}
 	return e->need;

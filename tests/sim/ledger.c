@@ -107,7 +107,7 @@ bool ledger_binds(const struct ledger *l, const struct claim *c)
 		return false;
 	if (e->has_visible && e->visible == c->cid)
 		return true;
-	if (c->guest && e->guests < VMI_MAX_HOLDS)
+	if (c->guest && !e->vague && e->guests < VMI_MAX_HOLDS)
 		return true;
 	return !e->crowded && (c->shown || c->open > 0);
 }
@@ -189,7 +189,7 @@ static void write_key(const struct ledger *l, const struct entry *e, char out[st
 
 static bool is_fixed(const struct entry *e)
 {
-	return e->started || e->deleting || !e->wants;
+	return e->started || e->deleting || !e->wants || e->unreadable;
 }
 
 /* Who keeps a CID that both show: who cannot be given another one, then who got it from us, then the older
@@ -282,6 +282,7 @@ static void claim_source(struct ledger *l, struct entry *e, int depth)
 	if (source == NULL || source == e || depth > VMI_MAX_HOLDS)
 		return;
 	claim_source(l, source, depth + 1);
+	e->vague = e->vague || source->patchy || source->crowded || source->vague;
 	if (!source->patchy && source->has_visible)
 		mark_guest(e, claim(l, e, source->visible));
 	for (uint32_t i = 0, count = l->claim_count; i < count; i++) {
@@ -289,11 +290,11 @@ static void claim_source(struct ledger *l, struct entry *e, int depth)
 
 		if (theirs.entry != place_of(l, source))
 			continue;
-		/* Which of them the allocator knows of is not known here. */
-		if (source->patchy || source->crowded)
-			(void)claim(l, e, theirs.cid);
-		else if (theirs.guest)
+		/* Which of them the allocator knows of is not always known here. */
+		if (theirs.guest && !source->patchy && !source->crowded)
 			mark_guest(e, claim(l, e, theirs.cid));
+		else if (e->vague)
+			(void)claim(l, e, theirs.cid);
 	}
 }
 
@@ -329,6 +330,7 @@ static void mend(struct ledger *l, struct entry *e)
 	}
 	e->guests = 0;
 	e->patchy = false;
+	e->vague = true;
 }
 
 /* A look that is newer than what is known. */
@@ -417,20 +419,42 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms)
 
 /* ---- what it asks ---- */
 
-void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid)
+/* What the server has surely not applied is forgotten when another one is asked for. */
+static void forget_refused(struct ledger *l, const struct entry *e, uint64_t now_ms)
 {
-	struct claim *c = claim(l, e, cid);
+	uint32_t i = 0;
 
+	while (i < l->claim_count) {
+		const struct claim *c = &l->claims[i];
+
+		if (c->entry == place_of(l, e) && c->asked && !c->kept && c->open == 0 && !c->shown &&
+		    !c->guest)
+			drop_claim(l, i, now_ms);
+		else
+			i++;
+	}
+}
+
+void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid, uint64_t now_ms)
+{
+	struct claim *c;
+
+	if (ledger_claim(l, e, cid) == NULL)
+		forget_refused(l, e, now_ms);
+	c = claim(l, e, cid);
 	c->asked = true;
 	c->open++;
 	c->writes++;
 }
 
-void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not)
+void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not, bool waited)
 {
 	const struct entry *e = ledger_entry(l, serial);
 	struct claim *c = e != NULL ? ledger_claim(l, e, cid) : NULL;
 
-	if (c != NULL && surely_not && c->open > 0)
+	if (c == NULL)
+		return;
+	if (surely_not && c->open > 0)
 		c->open--;
+	c->kept = c->kept || !surely_not || !waited;
 }

@@ -27,6 +27,7 @@ struct claim {
 	uint16_t assigned; /* times that NOTICE_ASSIGNED was given */
 	bool shown;
 	bool asked;
+	bool kept;  /* a write for it may be applied, or nobody waited for its outcome */
 	bool guest; /* shown when the owner started, or its migration source's */
 };
 
@@ -55,6 +56,7 @@ struct entry {
 	bool needy;
 	bool crowded; /* has had more claims than the allocator keeps */
 	bool patchy;  /* memory was short for a look at it, and no list has shown it since: nothing binds */
+	bool vague;   /* may have more CIDs as its guest's than are known here */
 	bool refused_falsely;
 };
 
@@ -96,10 +98,10 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms);
 /* ---- what it asks ---- */
 
 /** A WISH_PATCH for @e. */
-void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid);
+void ledger_asked(struct ledger *l, struct entry *e, uint32_t cid, uint64_t now_ms);
 
-/** The answer to it: whether the write may have been applied. */
-void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not);
+/** The answer to it: whether the write may have been applied, and whether it was waited for. */
+void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely_not, bool waited);
 
 /* ---- questions ---- */
 

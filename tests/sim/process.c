@@ -39,7 +39,7 @@ static void send(struct process *p, const struct wish *w)
 		return;
 	TRACE(s, p->name, "has no connection");
 	p->in_flight--;
-	ledger_settled(&p->ledger, object_serial_of(w->uid), w->cid, true);
+	ledger_settled(&p->ledger, object_serial_of(w->uid), w->cid, true, true);
 	allocator_answer(p->core, w->ticket, &not_sent, s->queue.now_ms);
 }
 
@@ -197,7 +197,7 @@ void process_answered(struct process *p, const struct request *r)
 	      answer.kind == ANSWER_OBJECT ? object_describe(&r->reply.object, text, sizeof(text)) : "");
 	if (r->kind == WISH_PATCH)
 		ledger_settled(&p->ledger, r->patch.serial, r->patch.cid,
-			       surely_not_applied(&r->reply, r->patch.cid));
+			       surely_not_applied(&r->reply, r->patch.cid), e != NULL);
 	if (e != NULL && answer.kind == ANSWER_TEST_FAILED)
 		e->refused_falsely = !r->reply.genuine;
 	if (answer.kind == ANSWER_OBJECT) {

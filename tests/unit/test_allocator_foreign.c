@@ -260,6 +260,72 @@ START_TEST(a_deletion_that_was_missed_is_found_by_a_list_and_the_cid_rests_from_
 }
 END_TEST
 
+START_TEST(a_second_duplicate_of_the_same_victim_is_told_again)
+{
+	given_leader();
+	see(vmi_holding("victim", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_holding("x", VMI_PHASE_PENDING, 77), 1);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 2);
+	expect_patch("x", 1);
+	answer_with_cid("x", VMI_PHASE_PENDING, 2);
+	see(vmi_holding("y", VMI_PHASE_RUNNING, 77), 100000);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 4);
+	see(vmi_holding("z", VMI_PHASE_RUNNING, 77), 100001);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 5);
+	/* One who leaves one duplicate for another. */
+	see(vmi_holding("w", VMI_PHASE_RUNNING, 88), 100002);
+	see(vmi_holding("z", VMI_PHASE_RUNNING, 88), 100003);
+	ck_assert_uint_eq(told[NOTICE_DUPLICATE], 7);
+	done();
+}
+END_TEST
+
+START_TEST(who_started_with_a_cid_that_was_removed_later_is_not_missed)
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	see(vmi_with("a", VMI_PHASE_RUNNING), 1);
+	ck_assert_uint_eq(told[NOTICE_MISSED], 0);
+	ck_assert_uint_eq(stats_now().missed, 0);
+	see(vmi_with("b", VMI_PHASE_RUNNING), 2);
+	ck_assert_uint_eq(told[NOTICE_MISSED], 1);
+	done();
+}
+END_TEST
+
+START_TEST(what_the_leader_before_wrote_last_is_not_foreign)
+{
+	given_allocator(4);
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	see(vmi_with("b", VMI_PHASE_PENDING), 0);
+	lead(200);
+	allocator_set_term(a, 201);
+	see(vmi_holding("a", VMI_PHASE_PENDING, 32768 * 3 + 199), 1);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 0);
+	see(vmi_holding("b", VMI_PHASE_PENDING, 32768 * 3 + 200), 1); /* our own stripe, and yet not ours */
+	see(vmi_holding("c", VMI_PHASE_PENDING, 32768 * 3 + 200 - 129), 1);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 2);
+	see(vmi_holding("a", VMI_PHASE_PENDING, 32768 * 4 + 199), 2); /* nobody of ours changes one */
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 3);
+	done();
+}
+END_TEST
+
+START_TEST(who_cannot_be_read_keeps_a_shared_one_and_the_other_is_served)
+{
+	struct vmi b = vmi_holding("b", VMI_PHASE_PENDING, 77);
+
+	given_leader();
+	b.unreadable = "metadata.creationTimestamp";
+	b.created_s = 2000;
+	see(b, 0);
+	see(vmi_holding("a", VMI_PHASE_PENDING, 77), 0);
+	expect_patch("a", 0);
+	expect_nothing(0);
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -275,6 +341,10 @@ int main(void)
 		running_duplicates_are_told_once_counted_and_never_changed,
 		i5_a_shared_cid_is_free_only_when_the_last_owner_is_gone_and_it_has_rested,
 		a_deletion_that_was_missed_is_found_by_a_list_and_the_cid_rests_from_then_on,
+		a_second_duplicate_of_the_same_victim_is_told_again,
+		who_started_with_a_cid_that_was_removed_later_is_not_missed,
+		what_the_leader_before_wrote_last_is_not_foreign,
+		who_cannot_be_read_keeps_a_shared_one_and_the_other_is_served,
 	};
 
 	return suite_run("allocator_foreign", tests, ARRAY_LEN(tests));
