@@ -549,9 +549,12 @@ static void tell_own_findings(void *data, struct table_node *node)
 static void tell_shared_cid(void *data, struct table_node *node)
 {
 	struct allocator *a = data;
-	const struct vmi_hold *visible = vmi_store_visible(container_of(node, struct vmi_record, by_uid));
+	const struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+	const struct vmi_hold *visible = vmi_store_visible(r);
 
-	if (visible != NULL)
+	/* The first of those that share one tells all of them: this takes no longer where they are many (I9).
+	 */
+	if (visible != NULL && (r->told & 1u << NOTICE_DUPLICATE) == 0)
 		tell_sharing(a, visible->cid, allocator_keeper_of(a, visible->cid));
 }
 

@@ -10,6 +10,10 @@
  * last minutes, of which there can be far fewer than there are stripes (DESIGN "Term stripes"). */
 #define MAX_STALENESS_MS 180000
 
+/* So long the view may lack what the server had: then it is listed again, before it is too old to campaign.
+ */
+#define MAX_BEHIND_MS 100000
+
 /* So long at most the Lease is kept for the event about its end: the next leader is waited for. */
 #define EVENT_PATIENCE_MS 300
 
@@ -57,6 +61,7 @@ static void on_led(void *data, uint32_t term)
 	struct controller *c = data;
 
 	allocator_set_term(c->allocator, term);
+	c->pressed = false; /* as the election has it with a new term */
 	if (c->has_led)
 		return;
 	c->has_led = true;
@@ -164,6 +169,7 @@ int controller_open_lead(struct controller *c, struct error *err)
 		.rng = &c->rng,
 		.path = collection_path,
 		.position = view_position,
+		.behind_ms = MAX_BEHIND_MS,
 		.rewound = controller_on_rewound,
 		.behind = on_behind,
 		.data = c,

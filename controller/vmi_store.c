@@ -119,11 +119,13 @@ struct vmi_hold *vmi_store_owner(const struct vmi_store *s, uint32_t cid, const 
 	return NULL;
 }
 
+/* Up to 3: more of them make no difference. */
 static size_t count_visible(const struct vmi_store *s, uint32_t cid)
 {
 	size_t n = 0;
 
-	for (struct vmi_hold *h = vmi_store_owner(s, cid, NULL); h != NULL; h = vmi_store_owner(s, cid, h))
+	for (struct vmi_hold *h = vmi_store_owner(s, cid, NULL); h != NULL && n < 3;
+	     h = vmi_store_owner(s, cid, h))
 		n += h->visible;
 	return n;
 }

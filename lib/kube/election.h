@@ -30,6 +30,9 @@
 #define ELECTION_HOLDER_MAX 253
 #define ELECTION_UID_MAX    127
 
+/** Room for a renewTime, which is some 30 bytes; of longer ones only the beginning counts. */
+#define ELECTION_RENEWED_SIZE 48
+
 /** A term that nobody counted up to starts below this: a Lease that had to be created, or one that was set
  * back (DESIGN "Term stripes"). */
 #define ELECTION_RANDOM_TERM_BELOW (UINT32_C(1) << 30)
@@ -49,6 +52,7 @@ struct election_lease {
 	const char *uid;
 	const char *rv;
 	const char *holder;  /* "": nobody */
+	const char *renewed; /* renewTime as it stands there; NULL or "": not known */
 	uint32_t duration_s; /* 0 where it is absent */
 	uint32_t term;
 };
@@ -58,6 +62,10 @@ struct election_options {
 	uint32_t lease_duration_ms; /* > renew_deadline_ms > 1.2 * retry_period_ms > 0 (LE-3) */
 	uint32_t renew_deadline_ms;
 	uint32_t retry_period_ms;
+	/** A standby that has seen nothing new for so long, though a living leader shows itself more often,
+	 * reads the Lease each retry period: what it is watched by may be silent. 0: not before it may be
+	 * taken. */
+	uint32_t silence_ms;
 	struct rng *rng; /* borrowed */
 	/** How far the term @base has to be raised to get room, 1 .. ELECTION_MAX_STEP; 0: no step helps.
 	 * Asked only while election_set_pressed() holds. */
@@ -86,7 +94,7 @@ void election_set_fresh(struct election *e, uint64_t until_ms);
 
 /** More than half of the own stripe is used: the leader raises its term, if a step helps, with its next
  * renewal, which then comes early. By at most 1,024 in 5 minutes: staleness is counted in minutes, safety in
- * terms. */
+ * terms. With each term that it raises this begins as false. */
 void election_set_pressed(struct election *e, bool pressed);
 
 /** Gives up: who leads frees the Lease, if a fresh look shows that it is still its own (LE-11, LE-12); the
@@ -147,7 +155,7 @@ uint32_t election_term(const struct election *e);
 /** End of the right to write; 0 where there is none. Whoever writes checks now < this before each request. */
 uint64_t election_right_until(const struct election *e);
 
-/** It would campaign now, if its caches were fresh. */
+/** It would campaign now, or raise a term that it has found in its Lease, if its caches were fresh. */
 bool election_wants_fresh(const struct election *e, uint64_t now_ms);
 
 /** Who holds the Lease as far as is known, "" for nobody. Borrowed until the next call. */

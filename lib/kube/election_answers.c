@@ -24,9 +24,9 @@ static void leader_met_conflict(struct election *e, uint64_t now_ms)
 	e->next_ms = e->conflicts++ == 0 ? now_ms : now_ms + ELECTION_MIN_PACE_MS;
 }
 
-/* A read, which the server answers consistently, shows less than was known when it was sent: the server's
- * data was restored from a backup (WCH-11). Its revisions may be far ahead by now, so that no list shows it
- * any more, but the Lease is written every few seconds and tells. */
+/* A read, which the server answers consistently, or a write of ours shows less than was known when it was
+ * sent: the server's data was restored from a backup (WCH-11). Its revisions may be far ahead by now, so that
+ * no list shows it any more, but the Lease is written every few seconds and tells. */
 static bool went_back(const struct election *e, const struct election_lease *l)
 {
 	return e->record.looks == e->flight.looks && election_record_age(&e->record, l->rv) == ELECTION_OLDER;
@@ -122,6 +122,8 @@ static void write_done(struct election *e, const struct election_lease *l, uint6
 	if (f->raises) {
 		e->term = f->wish.term;
 		election_record_raised(&e->record, e->term);
+		e->pressed = false; /* of the new stripe nothing is known yet */
+		e->no_step = false;
 	}
 	if (e->role == ELECTION_STANDBY)
 		acquired(e, now_ms);
@@ -142,6 +144,8 @@ static void write_answered(struct election *e, enum election_outcome outcome, co
 		leader_met_conflict(e, now_ms);
 	} else if (outcome != ELECTION_DONE) {
 		write_failed(e, now_ms);
+	} else if (went_back(e, l)) {
+		election_lose(e, "the API server has gone back in time", "");
 	} else if (!shows_write(e, l)) {
 		e->current = false;
 		write_failed(e, now_ms);

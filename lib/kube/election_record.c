@@ -12,6 +12,10 @@
  * apart (I1). */
 #define LONGEST_DURATION_MS UINT64_C(600000)
 
+/* A Lease that is made anew starts at a random term, and then there is nothing to be behind of. One that is a
+ * little lower than what was in use is an old copy. */
+#define NEAR_TERMS UINT32_C(65536)
+
 uint32_t election_term_plus(uint32_t term, uint32_t d)
 {
 	return (term + d) & TERM_MASK;
@@ -57,21 +61,47 @@ static void copy_cut(char *out, size_t room, const char *text)
 	out[n] = '\0';
 }
 
+static bool is_old_copy(const struct election_record *r, uint32_t term)
+{
+	return r->uid[0] != '\0' && ((r->highest - term) & TERM_MASK) < NEAR_TERMS;
+}
+
+static void note_highest(struct election_record *r, const struct election_lease *l)
+{
+	bool after = election_term_after(l->term, r->highest);
+
+	if (election_record_is(r, l->uid) ? after : after || !is_old_copy(r, l->term))
+		r->highest = l->term;
+}
+
+/* Somebody has written the Lease as a leader does. Labels and annotations are no sign of life. */
+static bool is_renewal(const struct election_record *r, const struct election_lease *l, const char *renewed)
+{
+	return renewed[0] == '\0' || strcmp(renewed, r->renewed) != 0 || !election_record_is(r, l->uid) ||
+	       strcmp(l->holder, r->holder) != 0 || l->term != r->term || l->duration_s != r->duration_s;
+}
+
 void election_record_show(struct election_record *r, const struct election_lease *l, const char *identity,
 			  uint32_t own_ms, uint64_t now_ms)
 {
 	uint64_t duration_ms = l->duration_s != 0 ? (uint64_t)l->duration_s * 1000 : own_ms;
 	uint64_t longest_ms = own_ms < LONGEST_DURATION_MS ? LONGEST_DURATION_MS : own_ms;
 
-	if (!election_record_is(r, l->uid) || election_term_after(l->term, r->highest))
-		r->highest = l->term;
+	char renewed[ELECTION_RENEWED_SIZE];
+
+	copy_cut(renewed, sizeof(renewed), l->renewed != NULL ? l->renewed : "");
+	if (r->state != ELECTION_HELD || is_renewal(r, l, renewed))
+		r->expires_ms = now_ms + (duration_ms < longest_ms ? duration_ms : longest_ms);
+	memcpy(r->renewed, renewed, sizeof(renewed));
+	note_highest(r, l);
 	r->term = l->term;
+	r->duration_s = l->duration_s;
 	/* A uid that is too long is equal to none: nothing can be written over it, so nobody leads by it. */
 	copy_cut(r->uid, sizeof(r->uid), strlen(l->uid) < sizeof(r->uid) ? l->uid : "");
 	copy_cut(r->holder, sizeof(r->holder), l->holder);
 	rv_read(r->rv, l->rv, strlen(l->rv));
 	r->state = state_of(l->holder, identity);
-	r->expires_ms = now_ms + (duration_ms < longest_ms ? duration_ms : longest_ms);
+	r->seen_ms = now_ms;
 	r->looks++;
 }
 

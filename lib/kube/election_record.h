@@ -26,8 +26,11 @@ struct election_record {
 	char uid[ELECTION_UID_MAX + 1]; /* of the last object seen, "" before; it stays when that is gone */
 	char holder[ELECTION_HOLDER_MAX + 1];
 	uint32_t term;
-	uint32_t highest;    /* term ever seen on this uid */
-	uint64_t expires_ms; /* HELD: when it may be taken, if it does not change */
+	uint32_t highest; /* term ever seen; on another uid only where it is near */
+	uint32_t duration_s;
+	char renewed[ELECTION_RENEWED_SIZE];
+	uint64_t seen_ms;    /* the last look that brought news */
+	uint64_t expires_ms; /* HELD: when it may be taken, if it is not renewed */
 	uint32_t looks;      /* that brought news, counted */
 };
 
@@ -53,7 +56,8 @@ void election_record_forget(struct election_record *r);
 /** Is it the object with that uid? */
 bool election_record_is(const struct election_record *r, const char *uid);
 
-/** The term is lower than one that was seen before on this uid: somebody set it back. */
+/** The term is lower than one that was seen before: somebody set it back, or made the Lease anew from an old
+ * copy. */
 bool election_record_behind(const struct election_record *r);
 
 /** This process raised the term to @term, whatever it was before. */

@@ -30,16 +30,28 @@ static uint64_t free_at(const struct election *e)
 	}
 }
 
+/* When a Lease that is held is looked at, because nothing was seen for long: it may have been renewed. */
+static uint64_t look_at(const struct election *e)
+{
+	if (e->record.state != ELECTION_HELD || e->options.silence_ms == 0)
+		return UINT64_MAX;
+	return election_later(e->record.seen_ms + e->options.silence_ms,
+			      e->confirmed_ms + e->options.retry_period_ms);
+}
+
 /* A write over what is there comes right after a read that was sent when the Lease was free already: so it
  * replaces exactly the version that was looked at, or fails. */
 static struct plan standby_plan(const struct election *e)
 {
 	uint64_t free_ms = free_at(e);
+	uint64_t look_ms = look_at(e);
 
 	if (e->record.state == ELECTION_UNKNOWN)
 		return (struct plan){ELECTION_READ, e->next_ms};
 	if (e->record.state == ELECTION_ABSENT)
 		return (struct plan){ELECTION_CREATE, e->next_ms};
+	if (look_ms < free_ms)
+		return (struct plan){ELECTION_READ, election_later(look_ms, e->next_ms)};
 	if (!e->current || e->confirmed_ms < free_ms)
 		return (struct plan){ELECTION_READ, election_later(free_ms, e->next_ms)};
 	return (struct plan){ELECTION_UPDATE, election_later(free_ms, e->next_ms)};
@@ -118,6 +130,12 @@ static uint32_t affordable_step(struct election *e, uint64_t now_ms)
 	return d;
 }
 
+/* The Lease is ours, but not its term. */
+static bool is_not_ours(const struct election *e)
+{
+	return e->record.term != e->term || election_record_behind(&e->record);
+}
+
 /* The term that a renewal writes. False: no renewal now.
  *
  * A term that the Lease shows and that is not our own, although the Lease is ours, is a raising of ours that
@@ -134,7 +152,7 @@ static bool renewal_term(struct election *e, struct election_flight *f, uint64_t
 	uint32_t d = 0;
 
 	f->wish.term = e->record.term;
-	if (e->record.term != e->term || election_record_behind(&e->record)) {
+	if (is_not_ours(e)) {
 		if (!fresh) {
 			e->next_ms = now_ms + ELECTION_MIN_PACE_MS;
 			return false;
@@ -221,6 +239,8 @@ bool election_wants_fresh(const struct election *e, uint64_t now_ms)
 {
 	struct plan plan = standby_plan(e);
 
+	if (e->role == ELECTION_LEADING)
+		return e->current && !e->giving_up && is_not_ours(e) && now_ms >= e->fresh_until_ms;
 	return e->role == ELECTION_STANDBY && plan.action != ELECTION_READ && now_ms >= plan.at_ms &&
 	       now_ms >= e->fresh_until_ms;
 }

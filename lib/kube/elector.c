@@ -92,6 +92,7 @@ static struct election_lease look_at(const struct kube_lease *lease)
 		.uid = kube_lease_uid(lease),
 		.rv = kube_lease_resource_version(lease),
 		.holder = kube_lease_holder(lease),
+		.renewed = kube_lease_renewed(lease),
 		.duration_s = kube_lease_duration_s(lease),
 		.term = kube_lease_term(lease),
 	};
@@ -137,6 +138,19 @@ static enum election_outcome outcome_of(struct elector *e, const struct kube_ans
 	return outcome;
 }
 
+/* Something between us and the server, or in it, answers well and keeps another content: no term comes of
+ * that. */
+static void log_changed(struct elector *e, const struct election_lease *l)
+{
+	struct error err = {0};
+
+	if (e->wish.action == ELECTION_READ ||
+	    (strcmp(l->holder, e->wish.release ? "" : e->identity) == 0 && l->term == e->wish.term))
+		return;
+	(void)error_set(&err, -EPROTO, "the answer has holder \"%s\" and term %" PRIu32, l->holder, l->term);
+	log_failed(e, &err);
+}
+
 static void maybe_closed(struct elector *e);
 
 static void on_done(struct kube_call *call, const struct kube_answer *answer)
@@ -151,8 +165,10 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 		return;
 	}
 	outcome = outcome_of(e, answer);
-	if (outcome == ELECTION_DONE)
+	if (outcome == ELECTION_DONE) {
 		look = look_at(e->base);
+		log_changed(e, &look);
+	}
 	election_answered(e->election, outcome, outcome == ELECTION_DONE ? &look : NULL, clock_boot_ms());
 	if (outcome == ELECTION_DONE && e->wish.release && election_role(e->election) == ELECTION_OVER)
 		log_info(e->options.log, "gave up the Lease %s/%s", e->namespace, e->name);
@@ -288,7 +304,7 @@ static bool tell(struct elector *e, uint64_t now_ms)
 		return false;
 	if (role == ELECTION_LOST && !e->giving_up && !e->lost)
 		tell_lost(e);
-	if (role == ELECTION_STANDBY && !e->giving_up)
+	if ((role == ELECTION_STANDBY || role == ELECTION_LEADING) && !e->giving_up)
 		tell_stale(e, now_ms);
 	if (!e->closing && e->giving_up && (role == ELECTION_LOST || role == ELECTION_OVER))
 		tell_given_up(e);
@@ -403,6 +419,7 @@ static int open_election(struct elector *e)
 		.lease_duration_ms = e->options.lease_duration_ms,
 		.renew_deadline_ms = e->options.renew_deadline_ms,
 		.retry_period_ms = e->options.retry_period_ms,
+		.silence_ms = 2 * e->options.retry_period_ms,
 		.rng = e->options.rng,
 		.step = on_step,
 		.data = e,

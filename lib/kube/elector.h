@@ -31,8 +31,8 @@ struct elector_handler {
 	/** Was leading and is not any more, or the server has gone back in time; for ever. At most once;
 	 * nothing else comes after it. */
 	void (*lost)(void *data, const char *reason);
-	/** It would campaign if the caches were fresh: refresh them, then elector_set_fresh(). At most once
-	 * in each retry period. */
+	/** It would campaign, or raise a term that somebody set by hand, if the caches were fresh: refresh
+	 * them, then elector_set_fresh(). At most once in each retry period. */
 	void (*stale)(void *data);
 	/** See election_options.step. */
 	uint32_t (*step)(void *data, uint32_t base);

@@ -13,6 +13,7 @@ struct kube_lease {
 	uint32_t duration_s;
 	/* Within object. */
 	const char *holder;
+	const char *renewed;
 	const char *uid;
 	const char *rv;
 };
@@ -65,6 +66,7 @@ static int read_spec(struct kube_lease *l, struct error *err)
 	if (holder != NULL && !json_is_string(holder) && !json_is_null(holder))
 		return error_set(err, -EBADMSG, "spec.holderIdentity is no string");
 	l->holder = text_of(spec, "holderIdentity");
+	l->renewed = text_of(spec, "renewTime");
 	if (read_int32(&l->duration_s, spec, "leaseDurationSeconds", err) != 0)
 		return -EBADMSG;
 	return read_int32(&l->term, spec, "leaseTransitions", err);
@@ -105,6 +107,11 @@ void kube_lease_free(struct kube_lease *l)
 uint32_t kube_lease_term(const struct kube_lease *l)
 {
 	return l->term;
+}
+
+const char *kube_lease_renewed(const struct kube_lease *l)
+{
+	return l->renewed;
 }
 
 const char *kube_lease_holder(const struct kube_lease *l)

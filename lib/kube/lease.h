@@ -37,6 +37,9 @@ const char *kube_lease_holder(const struct kube_lease *l);
 /** spec.leaseDurationSeconds, 0 where absent. */
 uint32_t kube_lease_duration_s(const struct kube_lease *l);
 
+/** spec.renewTime as it stands there, "" where absent or no string. Borrowed. */
+const char *kube_lease_renewed(const struct kube_lease *l);
+
 /** metadata.uid and metadata.resourceVersion, never "". Borrowed. */
 const char *kube_lease_uid(const struct kube_lease *l);
 const char *kube_lease_resource_version(const struct kube_lease *l);

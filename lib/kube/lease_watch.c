@@ -8,12 +8,13 @@
 #include "kube/lease.h"
 #include "kube/reflector.h"
 
-enum field { FIELD_NAME, FIELD_UID, FIELD_HOLDER, FIELD_DURATION, FIELD_TERM };
+enum field { FIELD_NAME, FIELD_UID, FIELD_HOLDER, FIELD_RENEWED, FIELD_DURATION, FIELD_TERM };
 
 static const struct json_field fields[] = {
 	{FIELD_NAME, (const char *const[]){"metadata", "name", NULL}},
 	{FIELD_UID, (const char *const[]){"metadata", "uid", NULL}},
 	{FIELD_HOLDER, (const char *const[]){"spec", "holderIdentity", NULL}},
+	{FIELD_RENEWED, (const char *const[]){"spec", "renewTime", NULL}},
 	{FIELD_DURATION, (const char *const[]){"spec", "leaseDurationSeconds", NULL}},
 	{FIELD_TERM, (const char *const[]){"spec", "leaseTransitions", NULL}},
 };
@@ -26,6 +27,7 @@ struct lease_watch {
 	bool broken;
 	char uid[ELECTION_UID_MAX + 2];       /* one more than is kept, so that a longer one shows */
 	char holder[ELECTION_HOLDER_MAX + 2]; /* likewise */
+	char renewed[ELECTION_RENEWED_SIZE];
 	uint32_t duration_s;
 	uint32_t term;
 
@@ -39,7 +41,7 @@ static void on_begin(void *data)
 	struct lease_watch *w = data;
 
 	w->named = w->broken = false;
-	w->uid[0] = w->holder[0] = '\0';
+	w->uid[0] = w->holder[0] = w->renewed[0] = '\0';
 	w->duration_s = w->term = 0;
 }
 
@@ -83,6 +85,9 @@ static void on_value(void *data, int field, const struct json_value *value)
 	case FIELD_HOLDER:
 		take_text(w->holder, sizeof(w->holder), value, &w->broken);
 		break;
+	case FIELD_RENEWED:
+		take_text(w->renewed, sizeof(w->renewed), value, &w->broken);
+		break;
 	case FIELD_DURATION:
 		take_number(&w->duration_s, value, &w->broken);
 		break;
@@ -99,6 +104,7 @@ static void on_object(void *data, enum reflector_event event, const char *rv)
 		.uid = w->uid,
 		.rv = rv,
 		.holder = w->holder,
+		.renewed = w->renewed,
 		.duration_s = w->duration_s,
 		.term = w->term,
 	};

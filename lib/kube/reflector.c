@@ -187,8 +187,10 @@ void reflector_again(struct reflector *r, const struct reflector_verdict *verdic
 /* reflector_relist() has ended the request. */
 static void reflector_relist_now(struct reflector *r)
 {
-	static const struct reflector_verdict requested = {REFLECTOR_RESTART_REQUESTED, REFLECTOR_LIST,
-							   REFLECTOR_NOW, 0, false};
+	bool aborted = r->state == REFLECTOR_LISTING;
+	/* I9: who wants another list while one is under way, because memory is short, may want it again. */
+	struct reflector_verdict requested = {REFLECTOR_RESTART_REQUESTED, REFLECTOR_LIST,
+					      aborted ? REFLECTOR_SPREAD : REFLECTOR_NOW, 0, false};
 
 	reflector_again(r, &requested, r->state != REFLECTOR_LISTING, NULL);
 }

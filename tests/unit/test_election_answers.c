@@ -269,7 +269,7 @@ START_TEST(a_new_object_begins_with_its_own_terms)
 {
 	given_fresh_candidate();
 	expect_read();
-	answer_shows("5", "other", 5000);
+	answer_shows("5", "other", 70000);
 	election_absent(e, "6", now);
 	expect_create();
 	answer_is(ELECTION_CONFLICT);
@@ -277,6 +277,98 @@ START_TEST(a_new_object_begins_with_its_own_terms)
 	expect_read();
 	answer_lease(lease_of("new", "7", "", 20));
 	expect_claim(21);
+	finish();
+}
+END_TEST
+
+/* kubectl replace --force, or a restore: to count on would meet terms of a few minutes ago. */
+START_TEST(a_new_object_that_is_an_old_copy_is_followed_by_a_random_term)
+{
+	given_fresh_candidate();
+	expect_read();
+	answer_shows("5", "other", 5000);
+	election_absent(e, "6", now);
+	expect_create();
+	answer_is(ELECTION_CONFLICT);
+	expect_pause();
+	expect_read();
+	answer_lease(lease_of("new", "7", "", 4990));
+	expect_wish(ELECTION_UPDATE);
+	ck_assert(wish.term < 4990 || wish.term > 5000);
+	ck_assert_uint_lt(wish.term, ELECTION_RANDOM_TERM_BELOW);
+	finish();
+}
+END_TEST
+
+START_TEST(a_write_that_shows_less_than_was_known_is_the_end)
+{
+	given_fresh_candidate();
+	expect_read();
+	answer_shows("5000", "other", 7);
+	now += DURATION;
+	expect_read();
+	answer_is(ELECTION_MISSING);
+	expect_create();
+	answer_lease((struct election_lease){
+		.uid = "new", .rv = "200", .holder = ME, .term = wish.term, .duration_s = DURATION / 1000});
+	expect_lost("the API server has gone back in time");
+	finish();
+}
+END_TEST
+
+/* ---- what counts as a sign of life ---- */
+
+static void watch_shows_renewed(const char *rv, const char *renewed)
+{
+	struct election_lease l = lease_of("u", rv, "other", 7);
+
+	l.renewed = renewed;
+	election_seen(e, &l, now);
+}
+
+START_TEST(labels_and_annotations_do_not_prolong_a_lease)
+{
+	uint64_t renewed;
+
+	given_fresh_candidate();
+	expect_read();
+	answer_shows("5", "other", 7);
+	now += 1000;
+	watch_shows_renewed("6", "2026-01-01T00:00:00.000001Z");
+	now += 1000;
+	watch_shows_renewed("7", "2026-01-01T00:00:00.000002Z");
+	renewed = now;
+	now += 5000;
+	watch_shows_renewed("8", "2026-01-01T00:00:00.000002Z");
+	now += 5000;
+	watch_shows_renewed("9", "2026-01-01T00:00:00.000002Z");
+	expect_quiet_until(renewed + DURATION);
+	expect_read();
+	finish();
+}
+END_TEST
+
+START_TEST(a_silent_watch_is_not_waited_for)
+{
+	struct election_options options = options_of(ME);
+
+	options.silence_ms = 2 * RETRY;
+	given_candidate_with(&options);
+	election_set_fresh(e, UINT64_MAX);
+	expect_read();
+	answer_shows("5", "other", 7);
+	expect_quiet_until(now + 2 * RETRY);
+	expect_read();
+	answer_shows("6", "other", 7); /* it was renewed, and nobody has told */
+	expect_quiet_until(now + 2 * RETRY);
+	for (int i = 0; i < 6; i++) { /* the leader is dead */
+		expect_read();
+		answer_shows("6", "other", 7);
+		expect_quiet_until(now + (i < 5 ? RETRY : DURATION - 7 * RETRY));
+	}
+	expect_read();
+	answer_shows("6", "other", 7);
+	expect_claim(8);
 	finish();
 }
 END_TEST
@@ -441,6 +533,10 @@ int main(void)
 		a_term_lower_than_was_ever_seen_is_replaced_by_a_random_one,
 		a_term_lowered_below_0_is_noticed_too,
 		a_new_object_begins_with_its_own_terms,
+		a_new_object_that_is_an_old_copy_is_followed_by_a_random_term,
+		a_write_that_shows_less_than_was_known_is_the_end,
+		labels_and_annotations_do_not_prolong_a_lease,
+		a_silent_watch_is_not_waited_for,
 		an_older_object_that_comes_back_is_the_end,
 		without_fresh_caches_nothing_is_written,
 		freshness_that_ends_before_the_time_comes_counts_no_more,

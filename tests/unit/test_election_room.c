@@ -50,12 +50,15 @@ START_TEST(raising_again_waits_a_tenth_of_a_second)
 	expect_quiet_until(now - TENTH + RETRY);
 	expect_renewal(43); /* 3.2 tokens */
 	answer_shows("101", ME, 43);
+	election_set_pressed(e, true); /* the new one too */
 	expect_quiet_until(now + TENTH);
 	expect_renewal(44);
 	answer_shows("102", ME, 44);
+	election_set_pressed(e, true); /* the new one too */
 	expect_quiet_until(now + TENTH);
 	expect_renewal(45);
 	answer_shows("103", ME, 45);
+	election_set_pressed(e, true); /* the new one too */
 	now += TENTH;
 	expect_nothing();
 	expect_quiet_until(now - TENTH + RETRY);
@@ -138,6 +141,7 @@ START_TEST(a_raising_that_fails_leaves_the_old_term)
 	expect_renewal(45); /* not ours, so it is raised, for room or not */
 	answer_shows("102", ME, 45);
 	expect_leading(45, now + DEADLINE);
+	election_set_pressed(e, true);
 	now += RETRY;
 	expect_renewal(46);
 	ck_assert_uint_eq(step_base, 45);
@@ -216,12 +220,15 @@ START_TEST(a_term_that_is_found_is_raised_on_credit)
 	answer_shows("101", ME, 50);
 	expect_renewal(51); /* 3.2 tokens less 1 */
 	answer_shows("102", ME, 51);
+	election_set_pressed(e, true);
 	now += 100;
 	expect_renewal(52);
 	answer_shows("103", ME, 52);
+	election_set_pressed(e, true);
 	now += 100;
 	expect_renewal(53);
 	answer_shows("104", ME, 53);
+	election_set_pressed(e, true);
 	now += 100;
 	expect_nothing(); /* 0.7 */
 	finish();
@@ -263,6 +270,7 @@ static uint64_t walk(uint64_t seed, uint32_t lost_of_100)
 	unsigned int rv = 100;
 	unsigned int base = 100;
 	unsigned int failures = 0;
+	bool pressed = true;
 	uint64_t end;
 
 	rng_init_seeded(&dice, seed);
@@ -277,9 +285,10 @@ static uint64_t walk(uint64_t seed, uint32_t lost_of_100)
 		steps = (uint32_t)rng_below(&dice, 8) == 0 ? (uint32_t)rng_below(&dice, 66)
 							   : 1 + (uint32_t)rng_below(&dice, 3);
 		if (rng_below(&dice, 5000) == 0) /* long idle: the budget is full after it */
-			election_set_pressed(e, false);
+			pressed = false;
 		else if (rng_below(&dice, 100) == 0)
-			election_set_pressed(e, true);
+			pressed = true;
+		election_set_pressed(e, pressed);
 		if (!election_next(e, &wish, now)) {
 			now = election_deadline(e) > now ? election_deadline(e) : now;
 			continue;
@@ -323,6 +332,38 @@ START_TEST(the_term_advances_by_at_most_1024_in_5_minutes)
 }
 END_TEST
 
+START_TEST(a_slow_answer_does_not_raise_twice)
+{
+	given_leader(42);
+	steps = 1;
+	now += RETRY;
+	election_set_pressed(e, true);
+	expect_renewal(43);
+	now += 150;
+	answer_shows("101", ME, 43);
+	expect_nothing(); /* nobody has said that the new stripe is pressed */
+	finish();
+}
+END_TEST
+
+START_TEST(a_leader_that_found_another_term_wants_fresh_caches)
+{
+	given_leader(42);
+	election_set_fresh(e, 0);
+	now += RETRY;
+	ck_assert(!election_wants_fresh(e, now));
+	watch_shows("101", ME, 50);
+	expect_read();
+	answer_shows("101", ME, 50);
+	expect_nothing();
+	ck_assert(election_wants_fresh(e, now));
+	election_set_fresh(e, UINT64_MAX);
+	now += 100;
+	expect_renewal(51);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -339,6 +380,8 @@ int main(void)
 		a_release_is_no_raising,
 		a_term_that_is_found_is_raised_on_credit,
 		the_term_advances_by_at_most_1024_in_5_minutes,
+		a_slow_answer_does_not_raise_twice,
+		a_leader_that_found_another_term_wants_fresh_caches,
 	};
 
 	return suite_run("election_room", tests, ARRAY_LEN(tests));

@@ -169,8 +169,9 @@ START_TEST(a_leader_that_is_pressed_raises_its_term)
 	first = a.term;
 	a.step = 1;
 	elector_set_pressed(a.elector, true);
+	LOOP_UNTIL(&rig.loop, a.led == 2);
+	elector_set_pressed(a.elector, true);
 	LOOP_UNTIL(&rig.loop, a.led == 3);
-	elector_set_pressed(a.elector, false);
 	ck_assert_uint_eq(a.term, first + 2);
 	ck_assert_uint_eq(lease_term(), a.term);
 	stop(&a);
