@@ -50,7 +50,10 @@ void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_
 	if (n <= VMI_MAX_HOLDS)
 		return;
 	if (oldest == NULL)
-		oldest = oldest_asked != NULL ? oldest_asked : youngest_guest;
+		oldest = oldest_asked;
+	/* A wish takes nothing away from a guest. */
+	if (oldest == NULL && keep == NULL)
+		oldest = youngest_guest;
 	if (oldest != NULL)
 		allocator_let_go(a, oldest, now_ms);
 }

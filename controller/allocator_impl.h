@@ -105,7 +105,8 @@ void allocator_let_go(struct allocator *a, struct vmi_hold *h, uint64_t now_ms);
 struct vmi_record *allocator_keeper_of(const struct allocator *a, uint32_t cid);
 
 /** Keeps the number of holds of @r bounded (I9), after one was added: lets the one go that matters least, but
- * not the visible one and not @keep (may be NULL). */
+ * not the visible one. @keep, where it is not NULL, was asked for just now: it stays, and no guest's goes for
+ * it. */
 void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_hold *keep, uint64_t now_ms);
 
 /** Lets go what was asked for @r in vain: the server has surely not applied it. Else a VMI whose writes are

@@ -72,6 +72,13 @@ struct entry *ledger_entry(const struct ledger *l, uint32_t serial)
 	return serial != 0 && i < l->len && l->entries[i].present ? &l->entries[i] : NULL;
 }
 
+struct entry *ledger_blind_entry(const struct ledger *l, uint32_t slot)
+{
+	uint32_t i = index_of(l, 0, slot, true);
+
+	return i < l->len && l->entries[i].present ? &l->entries[i] : NULL;
+}
+
 struct claim *ledger_claim(const struct ledger *l, const struct entry *e, uint32_t cid)
 {
 	uint32_t place = place_of(l, e);

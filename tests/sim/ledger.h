@@ -108,6 +108,9 @@ void ledger_settled(struct ledger *l, uint32_t serial, uint32_t cid, bool surely
 /** NULL where the process knows of no such object. Borrowed until the next call. */
 struct entry *ledger_entry(const struct ledger *l, uint32_t serial);
 
+/** That of an object without a readable UID, or NULL. */
+struct entry *ledger_blind_entry(const struct ledger *l, uint32_t slot);
+
 /** The claim of @e on @cid, or NULL. */
 struct claim *ledger_claim(const struct ledger *l, const struct entry *e, uint32_t cid);
 

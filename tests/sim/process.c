@@ -142,11 +142,13 @@ static void on_notice(void *data, const struct notice *n)
 {
 	struct process *p = data;
 
-	struct entry *e = ledger_entry(&p->ledger, object_serial_of(n->uid));
+	struct entry *e;
 
 	auditor_notice(p, n);
 	if (n->kind != NOTICE_OUT_OF_MEMORY)
 		return;
+	e = n->uid[0] != '\0' && n->uid[0] != '?' ? ledger_entry(&p->ledger, object_serial_of(n->uid))
+						  : ledger_blind_entry(&p->ledger, object_slot_of(n->name));
 	if (e != NULL)
 		e->patchy = true;
 	p->relist = p->lossy = p->lossy_list = true;
