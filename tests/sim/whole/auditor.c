@@ -11,8 +11,8 @@
  * stale, or it has not heard of the end of a write. */
 #define MEMORY_US 900000000u
 
-/* DESIGN "Term stripes": the oldest view to lead with. */
-#define STALEST_US 180000000u
+/* DESIGN "Term stripes": the oldest view to raise the term with; the product counts in milliseconds. */
+#define STALEST_US 180002000u
 
 /* A process that has started so long ago has had time for all that a standby does, where nothing is wrong. */
 #define READY_US 30000000u
@@ -27,6 +27,8 @@ void auditor_reset(struct world *w)
 		free(a->writers[i].asked);
 	free(a->writers);
 	free(a->used);
+	free(a->changes);
+	free(a->lease_pages);
 	memset(a, 0, sizeof(*a));
 }
 
@@ -250,7 +252,11 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	struct writer *writer = writer_of(p->world, p->serial);
 
 	*letter = (struct letter){
-		.process = p->serial, .sent_us = now_of(p), .left_us = p->world->agenda.now_us};
+		.process = p->serial,
+		.sent_us = now_of(p),
+		.left_us = p->world->agenda.now_us,
+		.known = r->known,
+	};
 	letter_read(letter, r, p->identity);
 	p->world->tally.requests++;
 	NOTE(p->world, p->name, "> %s %s %.*s", r->method, r->path, (int)r->body_len,
@@ -274,21 +280,19 @@ static void read_answered(struct writer *writer, const struct letter *letter)
 {
 	writer->listed_vmis = writer->listed_vmis || letter->lists_vmis;
 	writer->listed_crs = writer->listed_crs || letter->lists_crs;
-	if (letter->dates_vmis && letter->sent_us > writer->dated_us)
-		writer->dated_us = letter->sent_us;
 }
 
-/* I3: who begins to lead knows all VMIs and the CR, as they were three minutes ago or later. */
-static void check_view(struct process *p, const struct writer *writer)
+/* I3: whoever raises the term, be it for the first time or again, knows all VMIs and the CR, as they were
+ * three minutes before he decided to, or later. */
+static void check_view(struct process *p, const struct writer *writer, const struct letter *letter)
 {
 	struct world *w = p->world;
-	uint64_t oldest_us = STALEST_US + (uint64_t)w->profile.deadline_ms * 1000;
 
 	if (!writer->listed_vmis || !writer->listed_crs)
 		world_fail(w, "I3", "%s leads before it has listed all", p->name);
-	else if (now_of(p) > writer->dated_us + oldest_us)
-		world_fail(w, "I3", "%s leads with a view that is %llu s old", p->name,
-			   (unsigned long long)(now_of(p) - writer->dated_us) / 1000000);
+	else if (letter->known.stale_us > STALEST_US)
+		world_fail(w, "I3", "%s has raised the term to %u with a view that is %llu s old", p->name,
+			   letter->term, (unsigned long long)letter->known.stale_us / 1000000);
 }
 
 static void lease_answered(struct process *p, const struct letter *letter)
@@ -302,10 +306,10 @@ static void lease_answered(struct process *p, const struct letter *letter)
 	if (now_us > until_us || (writer->acts && now_us > writer->right_us))
 		return;
 	if (letter->raised) {
-		if (!writer->led) {
-			check_view(p, writer);
+		check_view(p, writer, letter);
+		if (!writer->led)
 			note_fail_over(w);
-		}
+		auditor_note_raised(writer, letter->term);
 		writer->terms[writer->term_count++ % AUDITOR_TERMS] = letter->term;
 		if (!writer->led)
 			writer->leads_us = now_us;

@@ -1,15 +1,19 @@
 /**
- * auditor: judges. It reads what leaves each process, what the server commits, and which answers come back,
- * and knows nothing else of the processes: their right to write, their terms and what they asked for are
- * books of its own.
+ * auditor: judges. It reads what leaves each process, what the server commits, and what comes back,
+ * and knows nothing else of the processes: their right to write, their terms, what they have seen and what
+ * they asked for are books of its own.
  *
- *   what leaves   no request of one who leads after the end of his right (send time of the last renewal that
- *                 was answered in time + renew deadline, by his own clock); no write to a VMI by one who
- * never led; no write but to the Lease by a standby; a CID of the range, in a stripe of a term that he raised
- * himself, or the one that he asked for before for the same VMI each commit   I1 unique, I2 fixed, I6 valid,
- * and the CID is what was asked for; the Lease is freed by its holder alone, taken with a higher term, never
- * set back at rest       one leader, whom the Lease names; all know all; each VMI that needs a CID has one of
- * its own and, while the gate is closed, none gets a new one; nobody writes anything any more
+ * - *What leaves*: no request of one who leads after the end of his right (send time of the last renewal that
+ *   was answered in time + renew deadline, by his own clock); no write to a VMI by one who never led; no
+ * write but to the Lease by a standby; a CID of the range, in a stripe of a term that he raised himself, or
+ * the one that he asked for before for the same VMI.
+ * - *Each commit*: I1 unique, I2 fixed, I6 valid, and the CID is what was asked for. The Lease is freed by
+ * its holder alone, taken with a higher term, renewed with the last term that its holder has raised and knows
+ *   of; it is never counted on from a term below one that the writer has seen on it.
+ * - *Each answer that gives a term*: I3, the VMIs and the CR were listed consistently, and nothing older than
+ *   three minutes was missing from the view of the VMIs when the raising was decided.
+ * - *At rest*: one leader, whom the Lease names; all know all; each VMI that needs a CID has one of its own
+ *   and, while the gate is closed, none gets a new one; nobody writes anything any more.
  *
  * Where a CID was drawn outside the own stripes because those were used up, DESIGN does not promise I1: such
  * draws and the duplicates that come of them are counted apart. So are the duplicates of tagged runs.
@@ -56,9 +60,12 @@ struct writer {
 	bool acts; /* it has done what only a leader does */
 	uint64_t right_us;
 	uint64_t right_world_us; /* the same in the world's time */
-	bool listed_vmis;        /* once, all of them */
+	bool listed_vmis;        /* once, all of them, consistently */
 	bool listed_crs;
-	uint64_t dated_us;             /* when the last request left whose answer said where the data is */
+	uint64_t vmis_rv;              /* newest revision that has reached it, by a whole list or its watch */
+	uint64_t lease_rv;             /* likewise of the Lease */
+	uint32_t lease_term;           /* then */
+	struct known known;            /* of the Lease only */
 	uint32_t unanswered;           /* writes to VMIs */
 	uint64_t leads_us;             /* since when */
 	uint32_t lease_requests;       /* since then, raisings not counted */
@@ -75,8 +82,22 @@ struct used {
 
 struct lease_book {
 	bool exists;
+	uint32_t object; /* 1 is the first Lease of the run, 2 the one after it was deleted */
 	bool decorated;
 	char holder[64];
+	uint32_t term;
+};
+
+/* A VMI has changed. */
+struct change {
+	uint64_t rv;
+	uint64_t at_us;
+};
+
+/* The Lease from a revision on. */
+struct lease_page {
+	uint64_t rv;
+	uint32_t object; /* 0: none */
 	uint32_t term;
 };
 
@@ -87,6 +108,11 @@ struct auditor {
 	struct used *used; /* CIDs that somebody had, or was to have */
 	uint32_t used_count, used_room;
 	struct lease_book lease;
+	uint32_t lease_objects; /* so far */
+	struct change *changes; /* all, in order */
+	uint32_t change_count, change_room;
+	struct lease_page *lease_pages; /* all, in order */
+	uint32_t lease_page_count, lease_page_room;
 	uint64_t last_write_us; /* to a VMI, by one of us */
 	bool awaiting;          /* a leader has ended, another process is ready to lead */
 	uint64_t ended_us;
@@ -111,10 +137,17 @@ struct posted {
 	const char *path; /* with the query */
 	const char *body;
 	size_t body_len;
+	struct known known;
 };
+
+/** @p decides to send something: *out is what it knows now. */
+void auditor_decided(struct process *p, struct known *out);
 
 /** Fills in *letter. */
 void auditor_sent(struct process *p, const struct posted *r, struct letter *letter);
+
+/** @text has reached @p, in answer to @letter: all of an answer, or an event of a watch. */
+void auditor_heard(struct process *p, const struct letter *letter, const char *text, size_t len);
 
 /** @p will hear no more about @letter. @status: of the whole answer; 0: there was none that could be read. */
 void auditor_answered(struct process *p, const struct letter *letter, int status);

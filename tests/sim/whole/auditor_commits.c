@@ -6,8 +6,6 @@
 #include "apisim/tree.h"
 #include "sim/whole/auditor_impl.h"
 
-#define TERM_MASK 0x7fffffffu
-
 /* One raising is of so many at most (DESIGN "Term stripes"). */
 #define MAX_STEP 64
 
@@ -137,14 +135,32 @@ static void put_vmi(struct world *w, const struct object *o, struct letter *caus
 	if (b == NULL)
 		b = auditor_find(&w->auditor, "");
 	*b = after;
+	auditor_note_change(w, o->rv);
 }
 
 /* ---- the Lease ---- */
 
-/* How far @to is ahead of @from, as serial numbers (RFC 1982). */
-static uint32_t ahead(uint32_t to, uint32_t from)
+/* Who has seen a higher term on this Lease than stands there now does not count on: those to come were in use
+ * a moment ago. */
+static void check_setback(struct world *w, const struct lease_book *before, const struct lease_book *after,
+			  const struct letter *cause)
 {
-	return (to - from) & TERM_MASK;
+	const struct known *known = &cause->known;
+
+	if (before->object == known->lease_object && is_after(known->highest, before->term) &&
+	    ahead(after->term, before->term) <= MAX_STEP)
+		world_fail(w, "setback", "p%u counts on from %u to %u, but has seen %u", cause->process,
+			   before->term, after->term, known->highest);
+}
+
+/* A claim that does not raise the term is a renewal of what the process has raised itself, and knows of. */
+static void check_renewal(struct world *w, const struct lease_book *after, const struct letter *cause)
+{
+	const struct writer *writer = writer_of(w, cause->process);
+
+	if (writer->term_count == 0 || after->term != writer->terms[(writer->term_count - 1) % AUDITOR_TERMS])
+		world_fail(w, "term", "p%u renews with the term %u, which it has not raised", cause->process,
+			   after->term);
 }
 
 static void check_our_claim(struct world *w, const struct lease_book *before, const struct lease_book *after,
@@ -165,20 +181,23 @@ static void check_our_claim(struct world *w, const struct lease_book *before, co
 	/* By chance once in hundreds of millions. */
 	if (!before->exists && (after->term < 4 || after->term >= 1u << 30))
 		world_fail(w, "Lease", "p%u creates the Lease with term %u", cause->process, after->term);
+	if (before->exists && after->holder[0] != '\0') {
+		check_setback(w, before, after, cause);
+		if (step == 0)
+			check_renewal(w, after, cause);
+	}
 	if (w->profile.tagged || !before->exists)
 		return;
 	w->tally.steps += ours && step > 0;
 	if (step > MAX_STEP)
 		world_fail(w, "Lease", "p%u sets the term from %u to %u", cause->process, before->term,
 			   after->term);
-	if (!ours && after->holder[0] != '\0' && step == 0)
-		world_fail(w, "Lease", "p%u takes the Lease and does not raise the term", cause->process);
 }
 
 static void put_lease(struct world *w, const struct object *o, struct letter *cause)
 {
 	struct lease_book *l = &w->auditor.lease;
-	struct lease_book after = {.exists = true};
+	struct lease_book after = {.exists = true, .object = l->object};
 	const char *holder;
 	const struct node *root;
 	const struct node *spec;
@@ -200,7 +219,10 @@ static void put_lease(struct world *w, const struct object *o, struct letter *ca
 		check_our_claim(w, l, &after, cause);
 		cause->raised = !l->exists || l->term != after.term;
 	}
+	if (!l->exists)
+		after.object = ++w->auditor.lease_objects;
 	*l = after;
+	auditor_note_lease(w, o->rv);
 	buf_free(&text);
 	tree_free(&t);
 }
@@ -221,10 +243,13 @@ void auditor_removed(struct world *w, const struct object *last, const struct le
 
 	if (cause->process != 0)
 		world_fail(w, "rig", "p%u removes %s", cause->process, last->name);
-	if (last->resource->id == RESOURCE_LEASE)
+	if (last->resource->id == RESOURCE_LEASE) {
 		w->auditor.lease = (struct lease_book){0};
+		auditor_note_lease(w, last->rv);
+	}
 	if (b == NULL)
 		return;
+	auditor_note_change(w, last->rv);
 	NOTE(w, "api", "%s %s is gone", b->name, b->uid);
 	if (b->has_cid)
 		auditor_note_use(w, b->cid);

@@ -28,4 +28,22 @@ struct request *auditor_request(struct writer *writer, const char *uid, uint32_t
 /* Somebody has @cid, or is to have it: it may count as used for a while after. */
 void auditor_note_use(struct world *w, uint32_t cid);
 
+/* With revision @rv a VMI has changed, or the Lease, to what its book says now. */
+void auditor_note_change(struct world *w, uint64_t rv);
+void auditor_note_lease(struct world *w, uint64_t rv);
+
+/* The answer to its raising to @term counts. */
+void auditor_note_raised(struct writer *writer, uint32_t term);
+
+/* How far @to is ahead of @from, as serial numbers (RFC 1982). */
+static inline uint32_t ahead(uint32_t to, uint32_t from)
+{
+	return (to - from) & 0x7fffffffu;
+}
+
+static inline bool is_after(uint32_t term, uint32_t other)
+{
+	return term != other && ahead(term, other) < 1u << 30;
+}
+
 #endif

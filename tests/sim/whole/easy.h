@@ -24,7 +24,9 @@ struct easy {
 	uint32_t retries;       /* on a new connection, because a kept one was dead */
 	bool asked;             /* the request has left, on this connection */
 	bool posted;            /* it has, on this one or another */
-	struct letter letter;   /* then */
+	struct known known;     /* when it was decided to be sent */
+	struct letter letter;   /* when it has left */
+	struct buf ear;         /* of the answer: what has come and is not a whole document yet */
 	int status;             /* of the whole answer; 0: there is none, or it cannot be read */
 	bool heard;             /* something of the answer has come */
 	bool finished;
@@ -39,6 +41,9 @@ const char *easy_path(const struct easy *x);
 
 /** The request as text, with all that the wire needs. */
 void easy_write(const struct easy *x, struct buf *text);
+
+/** The auditor reads @piece of the answer to @p, too. */
+void easy_overhear(struct easy *x, struct process *p, const struct parcel *piece);
 
 /** Gives a piece of the answer to whoever asked. False: he wants no more, transfer->verdict says why. */
 bool easy_take(struct easy *x, const struct parcel *p);

@@ -137,6 +137,7 @@ static void ask(struct easy *x)
 		.path = easy_path(x),
 		.body = req->body,
 		.body_len = req->body_len,
+		.known = x->known,
 	};
 	struct buf text;
 
@@ -300,6 +301,7 @@ static void on_answer(struct plug *plug, const struct parcel *p)
 
 	if (x == NULL || x->finished)
 		return;
+	easy_overhear(x, process_of(plug->engine), p);
 	if (!easy_take(x, p)) {
 		finish(x, -ECANCELED);
 	} else if (p->last) {
@@ -393,6 +395,7 @@ int http_engine_add(struct http_engine *e, CURL *easy)
 	uv_update_time(e->loop);
 	x->engine = e;
 	process_of(e)->decided += is_decided(x);
+	auditor_decided(process_of(e), &x->known);
 	if (x->total_ms != 0)
 		x->total_ms += uv_now(e->loop);
 	list_push_back(&e->easies, &x->link);

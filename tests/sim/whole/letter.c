@@ -55,20 +55,31 @@ static void read_body(const struct posted *r, const char *identity, struct lette
 	tree_free(&t);
 }
 
+/* One object, as the question how far the server has come asks for it. */
+static bool is_cut_short(const char *path)
+{
+	const char *limit = strstr(path, "limit=1");
+
+	return limit != NULL && (limit[7] == '\0' || limit[7] == '&');
+}
+
+/* I3: a list with a resourceVersion may be of any age. */
 static void read_query(const struct posted *r, struct letter *letter)
 {
-	bool vmis = strstr(r->path, "/virtualmachineinstances?limit=") != NULL;
+	const char *vmis = strstr(r->path, "/virtualmachineinstances?");
+	bool consistent = strstr(r->path, "resourceVersion=") == NULL;
 
-	/* The product's pages are larger than any cluster here. */
-	letter->lists_vmis = vmis && strstr(r->path, "limit=500") != NULL;
-	letter->dates_vmis = vmis;
-	letter->lists_crs = strstr(r->path, "/kubevirts?limit=") != NULL;
+	letter->watches = strstr(r->path, "watch=1") != NULL;
+	letter->shows_vmis = vmis != NULL && !is_cut_short(vmis);
+	letter->lists_vmis = letter->shows_vmis && !letter->watches && consistent;
+	letter->lists_crs = strstr(r->path, "/kubevirts?limit=") != NULL && consistent;
 }
 
 void letter_read(struct letter *letter, const struct posted *r, const char *identity)
 {
 	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
 	letter->about_lease = strstr(r->path, "/leases/") != NULL;
+	letter->shows_lease = letter->about_lease || strstr(r->path, "/leases?") != NULL;
 	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
 	if (strcmp(r->method, "GET") == 0)
 		letter->kind = LETTER_READ;

@@ -17,6 +17,14 @@ enum letter_kind {
 	LETTER_OTHER, /* any other write */
 };
 
+/* What the auditor has seen reach a process when that decided to send a request. */
+struct known {
+	uint64_t
+		stale_us; /* by its clock: since the first change of a VMI that has not reached it; 0: none */
+	uint32_t lease_object; /* the Lease that it has seen last (struct lease_book); 0: none */
+	uint32_t highest;      /* term that it has seen of that one, or raised to itself after */
+};
+
 struct letter {
 	enum letter_kind kind;
 	uint32_t process; /* serial; 0: the cluster itself */
@@ -25,9 +33,12 @@ struct letter {
 	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
 	bool about_lease; /* by its name */
 	bool custom;      /* about kubevirt.io */
+	struct known known;
 	/* READ: what the answer shows. */
-	bool lists_vmis; /* all of them */
-	bool dates_vmis; /* where the data is: a consistent list, of any length */
+	bool watches;     /* it is a stream of events */
+	bool shows_vmis;  /* a list of all of them, or their watch */
+	bool shows_lease; /* likewise, or the Lease alone; also of what a write answers */
+	bool lists_vmis;  /* a consistent list of all of them: I3 */
 	bool lists_crs;
 	/* VMI: what it asks for. */
 	char uid[LETTER_UID_MAX];

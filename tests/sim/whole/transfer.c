@@ -8,6 +8,7 @@
 
 #include "apisim/must.h"
 #include "sim/whole/easy.h"
+#include "sim/whole/world.h"
 
 #undef curl_easy_getinfo
 
@@ -92,6 +93,7 @@ struct http_transfer *http_transfer_new(struct http_client *client, const struct
 	t->client = client;
 	t->easy = x;
 	list_init(&x->link);
+	must_buf(&x->ear);
 	x->transfer = t;
 	x->user_agent = settings->user_agent;
 	return t;
@@ -99,6 +101,7 @@ struct http_transfer *http_transfer_new(struct http_client *client, const struct
 
 void http_transfer_free(struct http_transfer *t)
 {
+	buf_free(&((struct easy *)t->easy)->ear);
 	free(t->easy);
 	free(t);
 }
@@ -116,6 +119,7 @@ int http_transfer_load(struct http_transfer *t, const struct http_settings *sett
 	x->asked = x->posted = x->heard = x->finished = false;
 	x->error = 0;
 	x->status = 0;
+	buf_reset(&x->ear);
 	hear(t);
 	return 0;
 }
@@ -222,6 +226,32 @@ static bool take_head(struct http_transfer *t, const struct parcel *p)
 	if (req->on_head != NULL)
 		t->verdict = req->on_head(req, p->status);
 	return t->verdict == 0;
+}
+
+/* Each line is an event. */
+static void overhear_lines(struct easy *x, struct process *p)
+{
+	const char *text = x->ear.data;
+	const char *end;
+	size_t at = 0;
+
+	while ((end = memchr(text + at, '\n', x->ear.len - at)) != NULL) {
+		auditor_heard(p, &x->letter, text + at, (size_t)(end - text) - at);
+		at = (size_t)(end - text) + 1;
+	}
+	x->ear.len -= at;
+	memmove(x->ear.data, text + at, x->ear.len + 1); /* with its NUL */
+}
+
+void easy_overhear(struct easy *x, struct process *p, const struct parcel *piece)
+{
+	if (p->dead || piece->bytes.len == 0 || !(x->letter.shows_vmis || x->letter.shows_lease))
+		return;
+	must_add(&x->ear, piece->bytes.data, piece->bytes.len);
+	if (x->letter.watches)
+		overhear_lines(x, p);
+	else if (piece->last)
+		auditor_heard(p, &x->letter, x->ear.data, x->ear.len);
 }
 
 bool easy_take(struct easy *x, const struct parcel *p)
