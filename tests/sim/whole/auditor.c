@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cid/pool.h"
+#include "controller/vmi_store.h"
 #include "sim/whole/auditor_impl.h"
 
 /* A process may take a CID for used so long after its last owner has gone, the quarantine apart: its cache is
@@ -185,6 +186,35 @@ static bool raised_term_of(const struct writer *writer, uint32_t stripe)
 	return false;
 }
 
+/* Has @uid still, with not more in doubt than a process keeps in mind (I9)? */
+static bool is_in_mind(struct world *w, const struct writer *writer, const char *uid)
+{
+	uint32_t doubts = 0;
+	bool exists = false;
+
+	for (int i = 0; i < AUDITOR_BOOKS; i++)
+		exists = exists || strcmp(w->auditor.books[i].uid, uid) == 0;
+	for (uint32_t i = 0; i < writer->asked_count; i++)
+		doubts += strcmp(writer->asked[i].uid, uid) == 0;
+	return exists && doubts <= VMI_MAX_HOLDS;
+}
+
+/* A write whose outcome is not known may still land, as long as there is the VMI. */
+static void check_doubts(struct process *p, const struct letter *letter)
+{
+	struct world *w = p->world;
+	struct writer *writer = writer_of(w, p->serial);
+
+	for (uint32_t i = 0; i < writer->asked_count; i++) {
+		const struct request *r = &writer->asked[i];
+
+		if (r->cid == letter->cid && r->doubtful && strcmp(r->uid, letter->uid) != 0 &&
+		    is_in_mind(w, writer, r->uid))
+			world_fail(w, "doubt", "%s asks for %u for %s, but it may still be given to %s",
+				   p->name, letter->cid, letter->uid, r->uid);
+	}
+}
+
 /* The CID of a write that leaves: of an own stripe, or asked for before; or there was none left. */
 static void check_cid(struct process *p, const struct letter *letter)
 {
@@ -195,10 +225,11 @@ static void check_cid(struct process *p, const struct letter *letter)
 
 	if (!cid_range_contains(&w->range, letter->cid))
 		world_fail(w, "I6", "%s asks for %u, which may not be given", p->name, letter->cid);
-	if (auditor_request(writer, letter->uid, letter->cid) != NULL || writer->term_count == 0)
+	if (auditor_request(writer, letter->uid, letter->cid) != NULL)
 		return;
-	overflow = !raised_term_of(writer, cid_stripe_of(letter->cid));
-	last = writer->terms[(writer->term_count - 1) % AUDITOR_TERMS];
+	check_doubts(p, letter);
+	overflow = writer->term_count > 0 && !raised_term_of(writer, cid_stripe_of(letter->cid));
+	last = overflow ? writer->terms[(writer->term_count - 1) % AUDITOR_TERMS] : 0;
 	if (overflow && free_in(w, cid_stripe_of(last)) > 0)
 		world_fail(w, "stripe", "%s asks for %u, but its term is %u and has %u free ones", p->name,
 			   letter->cid, last, free_in(w, cid_stripe_of(last)));
@@ -265,8 +296,15 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 	if (letter->about_lease)
 		check_lease_rate(p, writer, letter);
 	check_right(p, r, letter);
+	if (letter->kind == LETTER_VMI && (!letter->guarded || strcmp(r->method, "PATCH") != 0))
+		world_fail(p->world, "patch", "%s does not test uid, phase and CID: %s %.*s", p->name,
+			   r->path, (int)r->body_len, r->body);
 	if (letter->kind == LETTER_VMI)
 		check_cid(p, letter);
+	if (letter->shows_vmis && letter->watches && writer->listing)
+		world_fail(p->world, "I3", "%s watches after a list that was not whole", p->name);
+	if (letter->shows_vmis)
+		writer->listing = !letter->watches;
 	writer->unanswered += letter->kind == LETTER_VMI;
 	/* LE-11 */
 	if (letter->kind == LETTER_LEASE && letter->frees && writer->unanswered > 0)
@@ -280,6 +318,8 @@ static void read_answered(struct writer *writer, const struct letter *letter)
 {
 	writer->listed_vmis = writer->listed_vmis || letter->lists_vmis;
 	writer->listed_crs = writer->listed_crs || letter->lists_crs;
+	if (letter->shows_vmis)
+		writer->listing = false;
 }
 
 /* I3: whoever raises the term, be it for the first time or again, knows all VMIs and the CR, as they were
@@ -327,6 +367,8 @@ void auditor_answered(struct process *p, const struct letter *letter, int status
 
 	NOTE(p->world, p->name, "< %d", status);
 	writer->unanswered -= letter->kind == LETTER_VMI;
+	if (letter->kind == LETTER_VMI && (status == 0 || status >= 500))
+		auditor_request(writer, letter->uid, letter->cid)->doubtful = true;
 	if (status < 200 || status > 299)
 		return;
 	if (letter->kind == LETTER_READ)

@@ -3,15 +3,17 @@
  * and knows nothing else of the processes: their right to write, their terms, what they have seen and what
  * they asked for are books of its own.
  *
- * - *What leaves*: no request of one who leads after the end of his right (send time of the last renewal that
- *   was answered in time + renew deadline, by his own clock); no write to a VMI by one who never led; no
- * write but to the Lease by a standby; a CID of the range, in a stripe of a term that he raised himself, or
- * the one that he asked for before for the same VMI.
+ * - *What leaves*: no request of one who leads after the end of his right (send time of the last renewal
+ *   that was answered in time + renew deadline, by his own clock); no write to a VMI by one who never led;
+ *   no write but to the Lease by a standby; of a VMI its CID and nothing else, while uid, phase and old CID
+ *   are those that were read; a CID of the range, in a stripe of a term that he raised himself, or the one
+ *   that he asked for before for the same VMI, and none that he may still give to another one; no watch
+ *   after a list that was not whole.
  * - *Each commit*: I1 unique, I2 fixed, I6 valid, and the CID is what was asked for. The Lease is freed by
- * its holder alone, taken with a higher term, renewed with the last term that its holder has raised and knows
- *   of; it is never counted on from a term below one that the writer has seen on it.
- * - *Each answer that gives a term*: I3, the VMIs and the CR were listed consistently, and nothing older than
- *   three minutes was missing from the view of the VMIs when the raising was decided.
+ *   its holder alone, taken with a higher term, renewed with the last term that its holder has raised and
+ *   knows of; it is never counted on from a term below one that the writer has seen on it.
+ * - *Each answer that gives a term*: I3, the VMIs and the CR were listed consistently, and nothing older
+ *   than three minutes was missing from the view of the VMIs when the raising was decided.
  * - *At rest*: one leader, whom the Lease names; all know all; each VMI that needs a CID has one of its own
  *   and, while the gate is closed, none gets a new one; nobody writes anything any more.
  *
@@ -51,6 +53,7 @@ struct request {
 	char uid[LETTER_UID_MAX];
 	uint32_t cid;
 	bool overflow;
+	bool doubtful; /* it may have been done, or be done later: no answer has said */
 };
 
 /** A process, while it lives and after. */
@@ -62,6 +65,7 @@ struct writer {
 	uint64_t right_world_us; /* the same in the world's time */
 	bool listed_vmis;        /* once, all of them, consistently */
 	bool listed_crs;
+	bool listing;                  /* no whole list of VMIs has come since it began one */
 	uint64_t vmis_rv;              /* newest revision that has reached it, by a whole list or its watch */
 	uint64_t lease_rv;             /* likewise of the Lease */
 	uint32_t lease_term;           /* then */

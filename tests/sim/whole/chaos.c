@@ -88,6 +88,10 @@ static void trouble_server(struct world *w)
 		post(w, "/apisim/compact");
 	if (world_strikes(w, FAULT_WATCHES_ENDED))
 		post(w, world_below(w, 2) == 0 ? "/apisim/watches/close" : "/apisim/watches/close?abrupt=1");
+	if (world_strikes(w, FAULT_FORGOTTEN)) {
+		post(w, "/apisim/compact");
+		post(w, "/apisim/watches/close");
+	}
 	if (world_strikes(w, FAULT_NOT_SERVED))
 		w->server.bare_until_us = w->agenda.now_us + any_time_us(w);
 }

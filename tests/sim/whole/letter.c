@@ -12,21 +12,62 @@ static bool starts_with(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Of a JSON patch: the uid that it tests for, and the CID that it adds. */
+/* What the tests of a JSON patch so far make sure of. */
+struct guard {
+	bool uid;
+	bool phase;
+	bool cid;
+	bool no_status;
+};
+
+static void read_test(struct tree *t, const struct node *op, struct guard *guard, struct letter *letter)
+{
+	const struct node *path = node_get(op, "path");
+	const struct node *value = node_get(op, "value");
+
+	if (node_is(t, path, "/metadata/uid") && node_str(t, value, NULL) != NULL) {
+		(void)snprintf(letter->uid, sizeof(letter->uid), "%s", node_str(t, value, NULL));
+		guard->uid = true;
+	}
+	guard->phase = guard->phase || node_is(t, path, "/status/phase");
+	guard->cid = guard->cid || node_is(t, path, "/status/VSOCKCID");
+	guard->no_status = guard->no_status ||
+			   (node_is(t, path, "/status") && value != NULL && value->kind == NODE_NULL);
+}
+
+/* False where it adds something else. */
+static bool read_add(struct tree *t, const struct node *op, const struct guard *guard, struct letter *letter)
+{
+	const struct node *path = node_get(op, "path");
+	const struct node *value = node_get(op, "value");
+	int64_t cid;
+
+	if (node_is(t, path, "/status") && node_to_int(node_get(value, "VSOCKCID"), &cid))
+		letter->guarded = guard->uid && guard->no_status && value->count == 1;
+	else if (node_is(t, path, "/status/VSOCKCID") && node_to_int(value, &cid))
+		letter->guarded = guard->uid && guard->phase && guard->cid;
+	else
+		return false;
+	letter->cid = (uint32_t)cid;
+	return true;
+}
+
+/* A JSON patch: tests, then the one thing that it does. */
 static void read_patch(struct tree *t, const struct node *root, struct letter *letter)
 {
-	for (uint32_t i = 0; root != NULL && root->kind == NODE_ARRAY && i < root->count; i++) {
-		const struct node *op = root->items[i];
-		const struct node *value = node_get(op, "value");
-		int64_t cid;
+	struct guard guard = {0};
+	bool sound = root != NULL && root->kind == NODE_ARRAY && root->count > 0;
 
-		if (node_is(t, node_get(op, "path"), "/metadata/uid") && node_str(t, value, NULL) != NULL)
-			(void)snprintf(letter->uid, sizeof(letter->uid), "%s", node_str(t, value, NULL));
-		if (!node_is(t, node_get(op, "op"), "add"))
-			continue;
-		if (node_to_int(value, &cid) || node_to_int(node_get(value, "VSOCKCID"), &cid))
-			letter->cid = (uint32_t)cid;
+	for (uint32_t i = 0; sound && i < root->count; i++) {
+		const struct node *op = root->items[i];
+
+		if (node_is(t, node_get(op, "op"), "test"))
+			read_test(t, op, &guard, letter);
+		else
+			sound = i == root->count - 1 && node_is(t, node_get(op, "op"), "add") &&
+				read_add(t, op, &guard, letter);
 	}
+	letter->guarded = letter->guarded && sound;
 }
 
 static void read_claim(struct tree *t, const struct node *root, const char *identity, struct letter *letter)
@@ -80,7 +121,7 @@ void letter_read(struct letter *letter, const struct posted *r, const char *iden
 	letter->custom = starts_with(r->path, "/apis/kubevirt.io");
 	letter->about_lease = strstr(r->path, "/leases/") != NULL;
 	letter->shows_lease = letter->about_lease || strstr(r->path, "/leases?") != NULL;
-	letter->idempotent = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
+	letter->repeatable = strcmp(r->method, "POST") != 0;
 	if (strcmp(r->method, "GET") == 0)
 		letter->kind = LETTER_READ;
 	else if (strstr(r->path, "/virtualmachineinstances") != NULL)

@@ -30,7 +30,7 @@ struct letter {
 	uint32_t process; /* serial; 0: the cluster itself */
 	uint64_t sent_us; /* boot clock of the process */
 	uint64_t left_us; /* the same in the world's time */
-	bool idempotent;  /* a proxy may send it again (RFC 9110 9.2.2) */
+	bool repeatable;  /* a proxy may send it again: all but POST */
 	bool about_lease; /* by its name */
 	bool custom;      /* about kubevirt.io */
 	struct known known;
@@ -43,6 +43,7 @@ struct letter {
 	/* VMI: what it asks for. */
 	char uid[LETTER_UID_MAX];
 	uint32_t cid;
+	bool guarded; /* only if uid, phase and CID, or its absence, are still those that were read */
 	/* LEASE: what it writes. */
 	bool claims; /* holder is the process */
 	bool frees;  /* holder is nobody */

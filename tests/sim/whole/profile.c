@@ -21,6 +21,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_500] = "500 before",
 	[FAULT_403] = "403",
 	[FAULT_404] = "false 404",
+	[FAULT_LIST_CUT] = "list cut",
 	[FAULT_WATCH_SILENT] = "watch silent",
 	[FAULT_WATCH_CUT] = "watch cut",
 	[FAULT_WATCH_LATE] = "watch late",
@@ -36,6 +37,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_STALLED] = "server stalled",
 	[FAULT_COMPACTED] = "compacted",
 	[FAULT_WATCHES_ENDED] = "watches ended",
+	[FAULT_FORGOTTEN] = "past forgotten",
 	[FAULT_NOT_SERVED] = "CRDs not served",
 	[FAULT_HOLDER_EDITED] = "holder edited",
 	[FAULT_HOLDER_REMOVED] = "holder removed",
@@ -53,26 +55,20 @@ const char *const fault_names[FAULT_COUNT] = {
 
 /* The most that a run may have of each. */
 static const uint16_t worst[FAULT_COUNT] = {
-	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500,
-	[FAULT_SILENT] = 100,        [FAULT_LOST_REQUEST] = 400,
-	[FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
-	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,
-	[FAULT_GATEWAY] = 400,       [FAULT_GARBLED] = 200,
-	[FAULT_TWICE] = 500,         [FAULT_429] = 300,
-	[FAULT_500] = 400,           [FAULT_403] = 200,
-	[FAULT_404] = 200,           [FAULT_WATCH_SILENT] = 60,
-	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,
-	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 500,
-	[FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
-	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,
-	[FAULT_CUT_OFF] = 200,       [FAULT_RESTARTED] = 100,
-	[FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
-	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,
-	[FAULT_HOLDER_EDITED] = 80,  [FAULT_HOLDER_REMOVED] = 80,
-	[FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
-	[FAULT_LEASE_DELETED] = 150, [FAULT_TERM_LOWERED] = 150,
-	[FAULT_PRESEEDED] = 2000,    [FAULT_FOREIGN] = 400,
-	[FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
+	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500, [FAULT_SILENT] = 100,
+	[FAULT_LOST_REQUEST] = 400,  [FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
+	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,    [FAULT_GATEWAY] = 400,
+	[FAULT_GARBLED] = 200,       [FAULT_TWICE] = 500,         [FAULT_429] = 300,
+	[FAULT_500] = 400,           [FAULT_403] = 200,           [FAULT_404] = 200,
+	[FAULT_LIST_CUT] = 2500,     [FAULT_FORGOTTEN] = 200,     [FAULT_WATCH_SILENT] = 60,
+	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,    [FAULT_SLOW] = 200,
+	[FAULT_HALTED] = 500,        [FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
+	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,     [FAULT_CUT_OFF] = 200,
+	[FAULT_RESTARTED] = 100,     [FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
+	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,    [FAULT_HOLDER_EDITED] = 80,
+	[FAULT_HOLDER_REMOVED] = 80, [FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
+	[FAULT_LEASE_DELETED] = 150, [FAULT_TERM_LOWERED] = 150,  [FAULT_PRESEEDED] = 2000,
+	[FAULT_FOREIGN] = 400,       [FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
 	[FAULT_GATE_MOVED] = 200,
 };
 
@@ -175,6 +171,8 @@ static void draw_faults(struct profile *p, struct rng *rng)
 {
 	if (below(rng, 4) != 0)
 		draw_group(p, rng, FAULT_REFUSED, FAULT_LAST_OF_REQUEST);
+	if (below(rng, 2) == 0)
+		draw_group(p, rng, FAULT_LIST_CUT, FAULT_LIST_CUT);
 	if (below(rng, 3) != 0)
 		draw_group(p, rng, FAULT_WATCH_SILENT, FAULT_SLOW);
 	if (below(rng, 3) == 0)

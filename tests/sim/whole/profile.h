@@ -27,11 +27,13 @@ enum fault {
 	FAULT_CUT_ANSWER,
 	FAULT_GATEWAY, /* carried out, answered with 504 */
 	FAULT_GARBLED, /* carried out, answered with something that is not JSON */
-	FAULT_TWICE,   /* a proxy sends it twice, if it is idempotent */
+	FAULT_TWICE,   /* a proxy sends it twice, if it is no POST */
 	FAULT_429,
 	FAULT_500,
 	FAULT_403,
 	FAULT_404, /* of custom resources, as while a server starts */
+	/* of a list */
+	FAULT_LIST_CUT, /* ends anywhere */
 	/* of a piece of a watch; at most one strikes each */
 	FAULT_WATCH_SILENT,
 	FAULT_WATCH_CUT,
@@ -52,6 +54,7 @@ enum fault {
 	FAULT_STALLED, /* does nothing for a while */
 	FAULT_COMPACTED,
 	FAULT_WATCHES_ENDED,
+	FAULT_FORGOTTEN,  /* compacts and ends all watches: everybody has to list again */
 	FAULT_NOT_SERVED, /* requests about custom resources get 503 for a while */
 	/* of the Lease, per action */
 	FAULT_HOLDER_EDITED,

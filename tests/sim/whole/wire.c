@@ -271,7 +271,8 @@ static struct parcel *request_parcel(struct buf *text, const struct letter *lett
 }
 
 /* A proxy has sent it on and got no answer: it sends it again, on a connection of its own. The first one may
- * be carried out before or after. */
+ * be carried out before or after. RFC 9110 9.2.2 lets it do so with what is idempotent; a patch is not, but
+ * not all proxies know. */
 static void send_twice(struct line *l, const struct buf *text, const struct letter *letter)
 {
 	struct world *w = l->world;
@@ -305,8 +306,8 @@ static void lose_request(struct line *l)
 	lane_push(&l->down, p, draw_delay(l->world));
 }
 
-/* What happens to this request, which is on its way already. */
-static void meet(struct line *l, enum fault fault, const struct buf *text, const struct letter *letter)
+/* What happens to this request, which is on its way already. False: nothing. */
+static bool meet(struct line *l, enum fault fault, const struct buf *text, const struct letter *letter)
 {
 	struct mishap *m = &l->mishap;
 
@@ -324,8 +325,8 @@ static void meet(struct line *l, enum fault fault, const struct buf *text, const
 		m->answer_late_us = world_below(l->world, LATEST_US);
 		break;
 	case FAULT_CUT_ANSWER:
-		m->cut_after = world_below(l->world, 700);
-		break;
+		m->cut = fault;
+		return false; /* counted when it is */
 	case FAULT_GATEWAY:
 		m->after_gateway = true;
 		break;
@@ -333,9 +334,9 @@ static void meet(struct line *l, enum fault fault, const struct buf *text, const
 		m->garbled = true;
 		break;
 	case FAULT_TWICE:
-		if (letter->idempotent)
+		if (letter->repeatable)
 			send_twice(l, text, letter);
-		break;
+		return letter->repeatable;
 	case FAULT_429:
 		m->refused = 429;
 		break;
@@ -347,10 +348,11 @@ static void meet(struct line *l, enum fault fault, const struct buf *text, const
 		break;
 	case FAULT_404: /* as where the CRD is not known yet */
 		m->refused = letter->custom ? 404 : 0;
-		break;
+		return letter->custom;
 	default:
-		break;
+		return fault == FAULT_LATE_REQUEST;
 	}
+	return true;
 }
 
 void line_send(struct line *l, struct buf *text, const struct letter *letter)
@@ -366,10 +368,14 @@ void line_send(struct line *l, struct buf *text, const struct letter *letter)
 	}
 	l->letter = *letter;
 	l->streaming = false;
-	l->mishap = (struct mishap){.cut_after = SIZE_MAX};
+	l->mishap = (struct mishap){0};
 	p = request_parcel(text, letter);
 	lane_push(&l->up, p, draw_delay(w) + late_us);
-	meet(l, fault, &p->bytes, letter);
+	if (meet(l, fault, &p->bytes, letter))
+		world_count(w, fault);
+	if ((letter->lists_vmis || letter->lists_crs) &&
+	    world_draw(w, FAULT_LIST_CUT, FAULT_LIST_CUT) != FAULT_COUNT)
+		l->mishap.cut = FAULT_LIST_CUT;
 }
 
 void line_leave(struct line *l, bool reset)
@@ -450,8 +456,11 @@ static uint64_t draw_lag(struct world *w)
 static void answer_stream(struct line *l, struct piece piece)
 {
 	struct world *w = l->world;
+	enum fault fault = world_draw(w, FAULT_WATCH_SILENT, FAULT_WATCH_LATE);
 
-	switch (world_draw(w, FAULT_WATCH_SILENT, FAULT_WATCH_LATE)) {
+	if (fault != FAULT_COUNT)
+		world_count(w, fault);
+	switch (fault) {
 	case FAULT_WATCH_SILENT:
 		fall_silent(l, world_below(w, 2) == 0);
 		return;
@@ -489,8 +498,9 @@ void line_answer(struct line *l, const struct piece *piece)
 		answer_stream(l, part);
 		return;
 	}
-	if (part.len > m->cut_after) {
-		part.len = m->cut_after;
+	if (m->cut != 0 && part.len > 0) {
+		world_count(l->world, m->cut);
+		part.len = world_below(l->world, (uint32_t)part.len);
 		part.last = false;
 		push_pieces(l, &part, 0);
 		break_down(l, world_below(l->world, 2) == 0 ? 0 : -ECONNRESET);

@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "sim/whole/agenda.h"
 #include "sim/whole/letter.h"
+#include "sim/whole/profile.h"
 #include "sim/whole/vloop.h"
 
 struct process;
@@ -65,7 +66,7 @@ struct mishap {
 	bool garbled;       /* it is carried out, and the answer cannot be read */
 	int refused;        /* status that is answered at once, nothing done; 0: no */
 	uint64_t answer_late_us;
-	size_t cut_after; /* bytes of the answer's body, then the connection ends */
+	enum fault cut; /* why the connection ends amid the answer; 0: it does not */
 };
 
 struct line {

@@ -63,13 +63,16 @@ enum fault world_draw(struct world *w, enum fault first, enum fault last)
 		return FAULT_COUNT;
 	r = world_below(w, CHANCES);
 	for (unsigned int i = first; i <= last; i++) {
-		if (r < w->profile.chance[i]) {
-			w->tally.faults[i]++;
+		if (r < w->profile.chance[i])
 			return (enum fault)i;
-		}
 		r -= w->profile.chance[i];
 	}
 	return FAULT_COUNT;
+}
+
+void world_count(struct world *w, enum fault fault)
+{
+	w->tally.faults[fault]++;
 }
 
 /* ---- time, the log ---- */

@@ -87,8 +87,9 @@ uint32_t world_between(struct world *w, uint32_t low, uint32_t high);
 /** Whether @fault happens on this occasion; counts it. */
 bool world_strikes(struct world *w, enum fault fault);
 
-/** One of the faults from @first to @last, or FAULT_COUNT: none; counts it. */
+/** One of the faults from @first to @last, or FAULT_COUNT: none. Whoever makes it happen counts it. */
 enum fault world_draw(struct world *w, enum fault first, enum fault last);
+void world_count(struct world *w, enum fault fault);
 
 /** Zeroed memory; a machine without it ends the program. */
 void *world_alloc(size_t count, size_t size);
