@@ -342,6 +342,9 @@ static void lease_answered(struct process *p, const struct letter *letter)
 	uint64_t until_us = letter->sent_us + (uint64_t)w->profile.deadline_ms * 1000;
 	uint64_t now_us = now_of(p);
 
+	/* Since then it has been shown that it is somebody else's. */
+	if (writer->lease_rv > letter->lease_rv && !writer->lease_is_own)
+		return;
 	/* What comes after the end gives nothing back. */
 	if (now_us > until_us || (writer->acts && now_us > writer->right_us))
 		return;

@@ -18,7 +18,8 @@
  *   and, while the gate is closed, none gets a new one; nobody writes anything any more.
  *
  * Where a CID was drawn outside the own stripes because those were used up, DESIGN does not promise I1: such
- * draws and the duplicates that come of them are counted apart. So are the duplicates of tagged runs.
+ * draws and the duplicates that come of them are counted apart. So are the duplicates of tagged runs, and
+ * among these the ones of a writer who could not know that the term had been set back.
  */
 #ifndef SIM_WHOLE_AUDITOR_H
 #define SIM_WHOLE_AUDITOR_H
@@ -60,7 +61,9 @@ struct request {
 struct writer {
 	char identity[64];
 	bool led;
-	bool acts; /* it has done what only a leader does */
+	bool acts;      /* it has done what only a leader does */
+	bool unknowing; /* it has counted on from a term that was set back before it could see the higher one
+			 */
 	uint64_t right_us;
 	uint64_t right_world_us; /* the same in the world's time */
 	bool listed_vmis;        /* once, all of them, consistently */
@@ -69,6 +72,7 @@ struct writer {
 	uint64_t vmis_rv;              /* newest revision that has reached it, by a whole list or its watch */
 	uint64_t lease_rv;             /* likewise of the Lease */
 	uint32_t lease_term;           /* then */
+	bool lease_is_own;             /* and it was the holder */
 	struct known known;            /* of the Lease only */
 	uint32_t unanswered;           /* writes to VMIs */
 	uint64_t leads_us;             /* since when */
@@ -90,6 +94,7 @@ struct lease_book {
 	bool decorated;
 	char holder[64];
 	uint32_t term;
+	uint32_t highest; /* that it has had since it was last taken with a random one */
 };
 
 /* A VMI has changed. */
@@ -103,6 +108,7 @@ struct lease_page {
 	uint64_t rv;
 	uint32_t object; /* 0: none */
 	uint32_t term;
+	char holder[64];
 };
 
 struct auditor {

@@ -58,7 +58,9 @@ static void read_vmi(const struct object *o, struct book *out)
 /* DESIGN does not promise anything of two writers of whom one had no CID left in his own stripe. */
 static void tell_duplicate(struct world *w, const struct book *x, const struct book *y)
 {
-	if (w->profile.tagged)
+	if (w->profile.tagged && (writer_of(w, x->writer)->unknowing || writer_of(w, y->writer)->unknowing))
+		w->tally.unknowable++;
+	else if (w->profile.tagged)
 		w->tally.tagged_duplicates++;
 	else if (x->writer != y->writer && (x->overflow || y->overflow))
 		w->tally.unpromised++;
@@ -141,16 +143,28 @@ static void put_vmi(struct world *w, const struct object *o, struct letter *caus
 /* ---- the Lease ---- */
 
 /* Who has seen a higher term on this Lease than stands there now does not count on: those to come were in use
- * a moment ago. */
+ * a moment ago. Nobody can know what he has not seen. */
 static void check_setback(struct world *w, const struct lease_book *before, const struct lease_book *after,
 			  const struct letter *cause)
 {
 	const struct known *known = &cause->known;
 
-	if (before->object == known->lease_object && is_after(known->highest, before->term) &&
-	    ahead(after->term, before->term) <= MAX_STEP)
+	if (ahead(after->term, before->term) > MAX_STEP)
+		return;
+	if (before->object == known->lease_object && is_after(known->highest, before->term))
 		world_fail(w, "setback", "p%u counts on from %u to %u, but has seen %u", cause->process,
 			   before->term, after->term, known->highest);
+	else if (is_after(before->highest, before->term))
+		writer_of(w, cause->process)->unknowing = true;
+}
+
+static uint32_t highest_of(const struct lease_book *before, const struct lease_book *after,
+			   const struct letter *cause)
+{
+	bool random = cause->process != 0 && ahead(after->term, before->term) > MAX_STEP;
+
+	return before->exists && !random && is_after(before->highest, after->term) ? before->highest
+										   : after->term;
 }
 
 /* A claim that does not raise the term is a renewal of what the process has raised itself, and knows of. */
@@ -218,7 +232,9 @@ static void put_lease(struct world *w, const struct object *o, struct letter *ca
 	if (cause->process != 0) {
 		check_our_claim(w, l, &after, cause);
 		cause->raised = !l->exists || l->term != after.term;
+		cause->lease_rv = o->rv;
 	}
+	after.highest = highest_of(l, &after, cause);
 	if (!l->exists)
 		after.object = ++w->auditor.lease_objects;
 	*l = after;

@@ -1,5 +1,6 @@
 /* What has reached a process: how old its view of the VMIs is, and which terms it has seen. See auditor.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "apisim/must.h"
 #include "apisim/tree.h"
@@ -21,13 +22,15 @@ void auditor_note_change(struct world *w, uint64_t rv)
 void auditor_note_lease(struct world *w, uint64_t rv)
 {
 	struct auditor *a = &w->auditor;
+	struct lease_page *page;
 
 	if (a->lease_page_count == a->lease_page_room) {
 		a->lease_page_room = a->lease_page_room * 2 + 256;
 		a->lease_pages = world_grow(a->lease_pages, a->lease_page_room, sizeof(*a->lease_pages));
 	}
-	a->lease_pages[a->lease_page_count++] =
-		(struct lease_page){.rv = rv, .object = a->lease.object, .term = a->lease.term};
+	page = &a->lease_pages[a->lease_page_count++];
+	*page = (struct lease_page){.rv = rv, .object = a->lease.object, .term = a->lease.term};
+	memcpy(page->holder, a->lease.holder, sizeof(page->holder));
 }
 
 /* ---- what a process knows ---- */
@@ -74,6 +77,7 @@ static void show_lease(const struct auditor *a, struct writer *writer, uint64_t 
 	for (uint32_t i = a->lease_page_count; i > 0 && page == NULL; i--)
 		if (a->lease_pages[i - 1].rv <= rv)
 			page = &a->lease_pages[i - 1];
+	writer->lease_is_own = page != NULL && strcmp(page->holder, writer->identity) == 0;
 	if (page == NULL || page->object == 0)
 		return;
 	if (page->object != known->lease_object || is_after(page->term, known->highest))

@@ -125,11 +125,15 @@ static void edit_term(struct world *w, uint32_t term)
 	edit_lease(w, "spec", spec);
 }
 
+/* To one of a moment ago, mostly the one before: whoever counts on from there gets the leader's own. */
+static uint32_t recent_term(struct world *w)
+{
+	return w->auditor.lease.term - (world_below(w, 4) != 0 ? 1 : world_between(w, 1, 4));
+}
+
 /* What stands outside of I1. */
 static void break_rules(struct world *w)
 {
-	uint32_t term = w->auditor.lease.term;
-
 	if (world_strikes(w, FAULT_LEASE_DELETED)) {
 		NOTE(w, "hand", "deletes the Lease");
 		auditor_tagged_act(w);
@@ -137,7 +141,8 @@ static void break_rules(struct world *w)
 	}
 	if (world_strikes(w, FAULT_TERM_LOWERED)) {
 		auditor_tagged_act(w);
-		edit_term(w, term - world_between(w, 1, 100));
+		edit_term(w, world_below(w, 2) == 0 ? recent_term(w)
+						    : w->auditor.lease.term - world_between(w, 1, 100));
 	}
 }
 
@@ -165,6 +170,17 @@ static struct process *leader_of(struct world *w)
 	return NULL;
 }
 
+/* Whoever follows may count up to the term of the one who still writes. */
+static void set_back(struct world *w)
+{
+	char spec[96];
+
+	auditor_tagged_act(w);
+	(void)snprintf(spec, sizeof(spec), "\"holderIdentity\":\"\",\"leaseTransitions\":%u",
+		       recent_term(w) & INT32_MAX);
+	edit_lease(w, "spec", spec);
+}
+
 static void on_strike(struct moment *m)
 {
 	struct world *w = container_of(m, struct chaos, strike)->world;
@@ -172,6 +188,10 @@ static void on_strike(struct moment *m)
 
 	if (p == NULL || w->at_rest)
 		return;
+	if (world_strikes(w, FAULT_SET_BACK)) {
+		set_back(w);
+		return;
+	}
 	switch (world_below(w, 6)) {
 	case 0:
 		process_kill(p);
@@ -191,13 +211,27 @@ static void on_strike(struct moment *m)
 
 void chaos_burst(struct world *w)
 {
+	if (w->profile.tagged)
+		w->chaos.hurry = w->profile.slots;
 	/* Some round trips later. */
 	if (world_strikes(w, FAULT_STRUCK))
 		agenda_at(&w->agenda, &w->chaos.strike,
-			  w->agenda.now_us + world_below(w, 16 * w->profile.delay_us));
+			  w->agenda.now_us +
+				  world_below(w, (w->profile.tagged ? 6 : 16) * w->profile.delay_us));
 }
 
 /* ---- one action ---- */
+
+/* Many new VMIs go through their first phases at once. */
+static uint64_t draw_pause_us(struct world *w)
+{
+	struct chaos *c = &w->chaos;
+
+	if (c->hurry == 0)
+		return (uint64_t)world_below(w, 2 * w->profile.pace_ms + 1) * 1000;
+	c->hurry--;
+	return world_below(w, w->profile.delay_us);
+}
 
 static void on_next(struct moment *m)
 {
@@ -213,8 +247,7 @@ static void on_next(struct moment *m)
 	if (--c->left == 0)
 		c->over = true;
 	else
-		agenda_at(&w->agenda, m,
-			  w->agenda.now_us + (uint64_t)world_below(w, 2 * w->profile.pace_ms + 1) * 1000);
+		agenda_at(&w->agenda, m, w->agenda.now_us + draw_pause_us(w));
 }
 
 void chaos_start(struct world *w)

@@ -17,7 +17,8 @@ struct chaos {
 	struct moment next;
 	struct moment server_goes_on;
 	struct moment strike;
-	uint32_t left; /* actions */
+	uint32_t left;  /* actions */
+	uint32_t hurry; /* so many of them follow each other fast, after a burst */
 	bool over;
 };
 

@@ -49,7 +49,8 @@ struct letter {
 	bool frees;  /* holder is nobody */
 	uint32_t term;
 	/* Filled in by the server. */
-	bool raised; /* it has changed the term */
+	bool raised;       /* it has changed the term */
+	uint64_t lease_rv; /* of the Lease that it has written */
 };
 
 struct posted;

@@ -45,6 +45,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_LEASE_DECORATED] = "Lease decorated",
 	[FAULT_LEASE_DELETED] = "Lease deleted",
 	[FAULT_TERM_LOWERED] = "term lowered",
+	[FAULT_SET_BACK] = "set back",
 	[FAULT_BURST] = "burst",
 	[FAULT_PRESEEDED] = "preseeded",
 	[FAULT_FOREIGN] = "foreign write",
@@ -67,7 +68,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_RESTARTED] = 100,     [FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
 	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,    [FAULT_HOLDER_EDITED] = 80,
 	[FAULT_HOLDER_REMOVED] = 80, [FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
-	[FAULT_LEASE_DELETED] = 150, [FAULT_TERM_LOWERED] = 150,  [FAULT_PRESEEDED] = 2000,
+	[FAULT_LEASE_DELETED] = 50,  [FAULT_TERM_LOWERED] = 50,   [FAULT_PRESEEDED] = 2000,
 	[FAULT_FOREIGN] = 400,       [FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
 	[FAULT_GATE_MOVED] = 200,
 };
@@ -167,6 +168,39 @@ static void make_harsh(struct profile *p)
 				(uint16_t)(p->chance[i] * 3 < CHANCES / 4 ? p->chance[i] * 3 : CHANCES / 4);
 }
 
+/* For minutes nobody sees what happens, while the term is raised by hand and the Lease is taken away. */
+static void make_blind(struct profile *p, struct rng *rng)
+{
+	p->pace_ms = ONE_OF(rng, 2000, 5000);
+	p->actions = between(rng, 60, 160);
+	p->lag_us = ONE_OF(rng, 60000000, 240000000);
+	p->lags = ONE_OF(rng, 1, 4, 8);
+	p->chance[FAULT_WATCH_SILENT] = (uint16_t)between(rng, 0, 400);
+	p->chance[FAULT_WATCH_LATE] = (uint16_t)between(rng, 0, 1000);
+	p->chance[FAULT_HOLDER_REMOVED] = (uint16_t)between(rng, 0, 400);
+	p->chance[FAULT_TERM_RAISED] = (uint16_t)between(rng, 200, 2000);
+}
+
+/* Terms are set back to those of a moment ago while many CIDs are given, and whoever follows sees late what
+ * the one before has written: so that terms used twice would show. In half of these runs nothing else goes
+ * wrong that could end a leader before he has written much. */
+static void make_tagged(struct profile *p, struct rng *rng)
+{
+	if (below(rng, 2) == 0)
+		memset(p->chance, 0, sizeof(p->chance));
+	p->processes = ONE_OF(rng, 2, 3, 3);
+	p->slots = ONE_OF(rng, 16, 30);
+	p->actions = between(rng, 200, 1000);
+	p->pace_ms = ONE_OF(rng, 400, 1000);
+	p->window = ONE_OF(rng, 4, 16);
+	p->lag_us = ONE_OF(rng, 2000000, 5000000);
+	p->lags = ONE_OF(rng, 4, 6);
+	draw_group(p, rng, FAULT_LEASE_DELETED, FAULT_TERM_LOWERED);
+	p->chance[FAULT_BURST] = (uint16_t)between(rng, 300, 800);
+	p->chance[FAULT_STRUCK] = (uint16_t)between(rng, 5000, 9000);
+	p->chance[FAULT_SET_BACK] = (uint16_t)between(rng, 5000, 9500);
+}
+
 static void draw_faults(struct profile *p, struct rng *rng)
 {
 	if (below(rng, 4) != 0)
@@ -195,8 +229,11 @@ static void draw_faults(struct profile *p, struct rng *rng)
 	p->lags = ONE_OF(rng, 0, 0, 1, 4);
 	if (below(rng, 10) == 0)
 		make_harsh(p);
+	p->blind = below(rng, 10) == 0;
+	if (p->blind)
+		make_blind(p, rng);
 	if (p->tagged)
-		draw_group(p, rng, FAULT_LEASE_DELETED, FAULT_TERM_LOWERED);
+		make_tagged(p, rng);
 }
 
 void profile_draw(struct profile *p, struct rng *rng)

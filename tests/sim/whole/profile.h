@@ -63,6 +63,7 @@ enum fault {
 	FAULT_LEASE_DECORATED,
 	FAULT_LEASE_DELETED, /* tagged */
 	FAULT_TERM_LOWERED,  /* tagged */
+	FAULT_SET_BACK,      /* tagged; amid a burst the holder is removed and the term lowered; per strike */
 	/* of the cluster */
 	FAULT_BURST,       /* many VMIs at once */
 	FAULT_PRESEEDED,   /* a VMI is created with a CID */
@@ -85,6 +86,7 @@ struct profile {
 	bool tagged;
 	bool same_seed;     /* all processes draw the same random numbers */
 	bool first_install; /* there is no Lease yet */
+	bool blind;         /* watches are minutes late, and the Lease changes hands all the same */
 	uint32_t processes; /* replicas */
 	uint32_t min;       /* of the range of CIDs */
 	uint32_t max;

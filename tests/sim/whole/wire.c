@@ -446,9 +446,16 @@ static void break_down(struct line *l, int error)
 }
 
 /* What has gone through more hands than a request has: a watch cache, a proxy that collects. */
-static uint64_t draw_lag(struct world *w)
+static uint64_t draw_lag(const struct line *l)
 {
+	struct world *w = l->world;
+
 	if (w->profile.lags == 0 || w->at_rest || world_below(w, 8) >= w->profile.lags)
+		return 0;
+	/* Terms that are used twice show where he who leads learns late that he does not any more, and he who
+	 * follows, at once, what the other one has written. */
+	if (w->profile.tagged && l->from != NULL &&
+	    l->letter.shows_lease != w->auditor.writers[l->from->serial].led)
 		return 0;
 	return world_below(w, w->profile.lag_us);
 }
@@ -474,7 +481,7 @@ static void answer_stream(struct line *l, struct piece piece)
 		push_pieces(l, &piece, world_below(w, LATEST_WATCH_US));
 		return;
 	default:
-		push_pieces(l, &piece, draw_lag(w));
+		push_pieces(l, &piece, draw_lag(l));
 		return;
 	}
 }

@@ -39,6 +39,7 @@ struct tally {
 	uint64_t unpromised;  /* duplicates that come of them */
 	uint64_t tagged_acts; /* Leases deleted, terms set back */
 	uint64_t tagged_duplicates;
+	uint64_t unknowable; /* more of them, where a writer could not know that the term had been set back */
 	double tagged_chance; /* how many of them were to be expected */
 	uint64_t steps;       /* terms raised by their leader, for room */
 	uint64_t fail_overs;  /* in calm runs, in time */
