@@ -1,7 +1,8 @@
 #!/bin/sh
 # Shows that the simulations can fail: each deliberate bug in tests/sim/mutants has to be found by the simulation of the
 # allocator, and each in tests/sim/whole/mutants by the one of whole controllers, within SEEDS seeds (default 1,000). Works on
-# a copy of the tree. With names (without .patch) as arguments: only these.
+# a copy of the tree. With names (without .patch) as arguments: only these. First both programs have to pass without a bug:
+# else nothing would be shown. A bug counts as found only where the program names the seed that has failed.
 # Last line: "sim-mutants: N passed, N failed".
 set -eu
 
@@ -9,6 +10,7 @@ seeds=${SEEDS:-1000}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
+failure='^seed [0-9]+ failed|^sim: seed 0x[0-9a-f]+ aborted'
 passed=0
 failed=0
 
@@ -43,9 +45,12 @@ try() {
 		tail -n 5 build.log | sed 's/^/  /'
 	elif $program --seeds "$seeds" --one >run.log 2>&1; then
 		lose "$name" "NOT FOUND in $seeds seeds"
-	else
-		echo "$name: $(grep -aE '^seed .* failed|aborted' run.log | head -n 1)"
+	elif found=$(grep -aEm 1 "$failure" run.log); then
+		echo "$name: $found"
 		passed=$((passed + 1))
+	else
+		lose "$name" "no seed has failed, but $program has:"
+		tail -n 5 run.log | sed 's/^/  /'
 	fi
 	patch -p1 -s -f -R <"$1" # and nothing else, or everything would be built anew
 }
@@ -54,6 +59,14 @@ if ! build build/tests/sim/sim build/tests/sim/whole; then
 	cat build.log
 	exit 1
 fi
+for program in build/tests/sim/sim build/tests/sim/whole; do
+	if ! $program --seeds "$seeds" --one >run.log 2>&1; then
+		echo "$program fails without any bug:"
+		cat run.log
+		exit 1
+	fi
+	echo "no bug: $(tail -n 1 run.log)"
+done
 if [ $# -eq 0 ]; then
 	for patch in tests/sim/mutants/*.patch tests/sim/whole/mutants/*.patch; do
 		try "$patch"
