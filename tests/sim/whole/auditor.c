@@ -172,7 +172,7 @@ static void note_request(struct writer *writer, const struct letter *letter, boo
 		writer->asked = world_grow(writer->asked, writer->asked_room, sizeof(*writer->asked));
 	}
 	r = &writer->asked[writer->asked_count++];
-	*r = (struct request){.cid = letter->cid, .overflow = overflow};
+	*r = (struct request){.cid = letter->cid, .overflow = overflow, .unseen = true};
 	memcpy(r->uid, letter->uid, sizeof(r->uid));
 }
 
@@ -208,6 +208,9 @@ static void check_doubts(struct process *p, const struct letter *letter)
 	for (uint32_t i = 0; i < writer->asked_count; i++) {
 		const struct request *r = &writer->asked[i];
 
+		if (r->doubtful && r->unseen && strcmp(r->uid, letter->uid) == 0)
+			world_fail(w, "I4", "%s writes to %s again, but has not looked what became of %u",
+				   p->name, r->uid, r->cid);
 		if (r->cid == letter->cid && r->doubtful && strcmp(r->uid, letter->uid) != 0 &&
 		    is_in_mind(w, writer, r->uid))
 			world_fail(w, "doubt", "%s asks for %u for %s, but it may still be given to %s",
@@ -220,14 +223,18 @@ static void check_cid(struct process *p, const struct letter *letter)
 {
 	struct world *w = p->world;
 	struct writer *writer = writer_of(w, p->serial);
+	struct request *r;
 	uint32_t last;
 	bool overflow;
 
 	if (!cid_range_contains(&w->range, letter->cid))
 		world_fail(w, "I6", "%s asks for %u, which may not be given", p->name, letter->cid);
-	if (auditor_request(writer, letter->uid, letter->cid) != NULL)
-		return;
 	check_doubts(p, letter);
+	r = auditor_request(writer, letter->uid, letter->cid);
+	if (r != NULL) {
+		r->unseen = true;
+		return;
+	}
 	overflow = writer->term_count > 0 && !raised_term_of(writer, cid_stripe_of(letter->cid));
 	last = overflow ? writer->terms[(writer->term_count - 1) % AUDITOR_TERMS] : 0;
 	if (overflow && free_in(w, cid_stripe_of(last)) > 0)
@@ -364,14 +371,22 @@ static void lease_answered(struct process *p, const struct letter *letter)
 	writer->right_world_us = w->agenda.now_us + (until_us - now_us) * VLOOP_RATE / p->loop.rate;
 }
 
+static void note_outcome(struct request *r, int status)
+{
+	bool unknown = status == 0 || status >= 500;
+
+	r->doubtful = r->doubtful || unknown;
+	r->unseen = r->unseen && unknown;
+}
+
 void auditor_answered(struct process *p, const struct letter *letter, int status)
 {
 	struct writer *writer = writer_of(p->world, p->serial);
 
 	NOTE(p->world, p->name, "< %d", status);
 	writer->unanswered -= letter->kind == LETTER_VMI;
-	if (letter->kind == LETTER_VMI && (status == 0 || status >= 500))
-		auditor_request(writer, letter->uid, letter->cid)->doubtful = true;
+	if (letter->kind == LETTER_VMI)
+		note_outcome(auditor_request(writer, letter->uid, letter->cid), status);
 	if (status < 200 || status > 299)
 		return;
 	if (letter->kind == LETTER_READ)

@@ -7,8 +7,9 @@
  *   that was answered in time + renew deadline, by his own clock); no write to a VMI by one who never led;
  *   no write but to the Lease by a standby; of a VMI its CID and nothing else, while uid, phase and old CID
  *   are those that were read; a CID of the range, in a stripe of a term that he raised himself, or the one
- *   that he asked for before for the same VMI, and none that he may still give to another one; no watch
- *   after a list that was not whole.
+ *   that he asked for before for the same VMI, and none that he may still give to another one; where it is
+ *   not known what became of a write, not another one before a look (I4); no watch after a list that was not
+ *   whole.
  * - *Each commit*: I1 unique, I2 fixed, I6 valid, and the CID is what was asked for. The Lease is freed by
  *   its holder alone, taken with a higher term, renewed with the last term that its holder has raised and
  *   knows of; it is never counted on from a term below one that the writer has seen on it.
@@ -55,6 +56,7 @@ struct request {
 	uint32_t cid;
 	bool overflow;
 	bool doubtful; /* it may have been done, or be done later: no answer has said */
+	bool unseen;   /* nor has the VMI been looked at since it left */
 };
 
 /** A process, while it lives and after. */

@@ -91,32 +91,35 @@ void auditor_note_raised(struct writer *writer, uint32_t term)
 	writer->known.highest = is_after(writer->lease_term, term) ? writer->lease_term : term;
 }
 
-/* 0: it has none. */
-static uint64_t read_rv(const struct letter *letter, const char *text, size_t len)
+/* What it was uncertain about is so no longer; @uid NULL: about all VMIs. */
+static void show_vmi(struct writer *writer, const char *uid)
 {
-	struct tree t;
-	const struct node *root;
-	const char *rv;
-	uint64_t out = 0;
-
-	tree_init(&t);
-	root = tree_parse(&t, text, len);
-	if (letter->watches)
-		root = node_get(root, "object");
-	rv = node_str(&t, node_get(node_get(root, "metadata"), "resourceVersion"), NULL);
-	if (rv != NULL)
-		out = strtoull(rv, NULL, 10);
-	tree_free(&t);
-	return out;
+	for (uint32_t i = 0; i < writer->asked_count; i++)
+		if (uid == NULL || strcmp(writer->asked[i].uid, uid) == 0)
+			writer->asked[i].unseen = false;
 }
 
 void auditor_heard(struct process *p, const struct letter *letter, const char *text, size_t len)
 {
 	struct writer *writer = writer_of(p->world, p->serial);
-	uint64_t rv = read_rv(letter, text, len);
+	struct tree t;
+	const struct node *meta;
+	const char *rv_text;
+	const char *uid;
+	uint64_t rv = 0;
 
+	tree_init(&t);
+	meta = tree_parse(&t, text, len);
+	meta = node_get(letter->watches ? node_get(meta, "object") : meta, "metadata");
+	rv_text = node_str(&t, node_get(meta, "resourceVersion"), NULL);
+	uid = node_str(&t, node_get(meta, "uid"), NULL);
+	if (rv_text != NULL)
+		rv = strtoull(rv_text, NULL, 10);
 	if (letter->shows_lease)
 		show_lease(&p->world->auditor, writer, rv);
 	if (letter->shows_vmis && rv > writer->vmis_rv)
 		writer->vmis_rv = rv;
+	if ((letter->shows_vmis && !letter->watches && rv != 0) || uid != NULL)
+		show_vmi(writer, uid);
+	tree_free(&t);
 }

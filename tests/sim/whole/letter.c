@@ -110,6 +110,7 @@ static void read_query(const struct posted *r, struct letter *letter)
 	const char *vmis = strstr(r->path, "/virtualmachineinstances?");
 	bool consistent = strstr(r->path, "resourceVersion=") == NULL;
 
+	letter->shows_vmi = strstr(r->path, "/virtualmachineinstances/") != NULL;
 	letter->watches = strstr(r->path, "watch=1") != NULL;
 	letter->shows_vmis = vmis != NULL && !is_cut_short(vmis);
 	letter->lists_vmis = letter->shows_vmis && !letter->watches && consistent;

@@ -37,6 +37,7 @@ struct letter {
 	/* READ: what the answer shows. */
 	bool watches;     /* it is a stream of events */
 	bool shows_vmis;  /* a list of all of them, or their watch */
+	bool shows_vmi;   /* one of them */
 	bool shows_lease; /* likewise, or the Lease alone; also of what a write answers */
 	bool lists_vmis;  /* a consistent list of all of them: I3 */
 	bool lists_crs;

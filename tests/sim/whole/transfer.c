@@ -245,7 +245,10 @@ static void overhear_lines(struct easy *x, struct process *p)
 
 void easy_overhear(struct easy *x, struct process *p, const struct parcel *piece)
 {
-	if (p->dead || piece->bytes.len == 0 || !(x->letter.shows_vmis || x->letter.shows_lease))
+	const struct letter *letter = &x->letter;
+
+	if (p->dead || piece->bytes.len == 0 ||
+	    !(letter->shows_vmis || letter->shows_vmi || letter->shows_lease))
 		return;
 	must_add(&x->ear, piece->bytes.data, piece->bytes.len);
 	if (x->letter.watches)

@@ -174,10 +174,10 @@ static void start(struct world *w, uint64_t seed, enum trace_mode mode)
 	auditor_reset(w);
 	NOTE(w, "sim",
 	     "seed %llu: range %u-%u, %u VMIs, %u processes, lease %u/%u/%u ms, ways of %u us, watches "
-	     "late by %u ms%s%s%s",
+	     "late by %u ms%s%s%s%s",
 	     (unsigned long long)seed, p->min, p->max, p->slots, p->processes, p->lease_ms, p->deadline_ms,
 	     p->retry_ms, p->delay_us, p->lag_us / 1000, p->calm ? ", calm" : "", p->tagged ? ", tagged" : "",
-	     p->same_seed ? ", the same random numbers" : "");
+	     p->blind ? ", blind" : "", p->same_seed ? ", the same random numbers" : "");
 	server_open(&w->server, w);
 	cluster_start(w);
 	chaos_start(w);
