@@ -261,9 +261,10 @@ the_end() {
 judge_all() {
 	local status=0
 	"$controlplane" audit "$server_dir" --record "$work/record" --proxy a="$work/proxy-a.log" --proxy b="$work/proxy-b.log" \
-		--json "$work/figures" >"$folder/saw" || status=$?
+		--cid-min "$cid_min" --cid-max "$cid_max" --json "$work/figures" >"$folder/saw" || status=$?
 	((status == 0)) || { cat "$folder/saw"; fail "the auditor's exit status is $status"; }
 	# An audit of nothing finds nothing.
 	(($(jq .CIDs "$work/figures") > 100)) || fail "too few CIDs were given"
 	(($(jq .Raises "$work/figures") > test_count)) || fail "the term was raised too seldom"
+	[[ $quarantine != "$short_quarantine" ]] || (($(jq .Reused "$work/figures") > 0)) || fail "no CID was given again"
 }

@@ -30,6 +30,15 @@ times_of_lease() {
 	read -r lease_s deadline_s retry_ms <"$work/lease"
 }
 
+# --- the CIDs ---------------------------------------------------------------------------------------------------------
+
+# The smallest range that is allowed: a stripe has 32 CIDs, and most draws meet some that are in use.
+cid_min=3
+cid_max=1048578
+# In the long form CIDs are given again soon, and often to a VMI of the name that had them.
+quarantine=60s
+short_quarantine=1s
+
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 run_proxy() {
@@ -67,7 +76,8 @@ keep_replica() {
 			deadline_ms $((deadline_s * 1000))
 		env -u KUBECONFIG setpriv --pdeathsig KILL -- "$build/vsock-cid-controller" --kubeconfig "$folder/kubeconfig" \
 			--listen 127.0.0.1 --port 0 --log-level debug --identity "$name-$n" --lease-duration "${lease_s}s" \
-			--renew-deadline "${deadline_s}s" --retry-period "${retry_ms}ms" >"$folder/controller-$n.log" 2>&1 &
+			--renew-deadline "${deadline_s}s" --retry-period "${retry_ms}ms" --cid-min "$cid_min" --cid-max "$cid_max" \
+			--quarantine "$quarantine" >"$folder/controller-$n.log" 2>&1 &
 		pid=$!
 		echo "$pid $name-$n $folder/controller-$n.log" >"$folder/process.new"
 		mv "$folder/process.new" "$folder/process"

@@ -113,7 +113,7 @@ run() {
 
 show_failure() {
 	local name
-	tail -n 20 "$folder/output"
+	tail -n 200 "$folder/output"
 	for name in a b; do
 		echo "--- the end of the logs of replica $name:"
 		find "$work/replica-$name" -name 'controller-*.log' -printf '%T@ %p\n' | sort -n | tail -n 2 | cut -d' ' -f2 |
@@ -132,6 +132,7 @@ trap 'exit 130' INT
 say "seed $seed (E2E_SEED=$seed repeats the choices)"
 start_server
 use_lease quick
+[[ $length != long ]] || quarantine=$short_quarantine
 start_all
 "faults_$length"
 run "the VMIs of the end are all served" the_end "$churn"

@@ -1,7 +1,7 @@
 // Command auditor judges what a set of vsock-cid-controllers did to the VMIs of a control plane, from what etcd
 // and the API server have written down themselves. It shares no code with the controller.
 //
-//	auditor --etcd URL --audit-log FILE [--record FILE] [--proxy NAME=FILE]... [--json FILE]
+//	auditor --etcd URL --audit-log FILE [--record FILE] [--proxy NAME=FILE]... [--cid-min N] [--cid-max N] [--json FILE]
 //	auditor --self-test
 //
 // What it reads:
@@ -48,6 +48,8 @@ func run() int {
 	flag.StringVar(&o.json, "json", "", "file that gets the figures as JSON")
 	flag.DurationVar(&o.rules.slack, "slack", 500*time.Millisecond,
 		"how long a process may be kept off the CPU between looking at the clock and sending")
+	cidMin := flag.Uint("cid-min", 3, "smallest CID that may be given")
+	cidMax := flag.Uint("cid-max", 2147483647, "largest CID that may be given")
 	flag.Func("proxy", "NAME=FILE: log of the proxy of replica NAME", func(value string) error {
 		name, file, found := strings.Cut(value, "=")
 		if !found {
@@ -57,7 +59,7 @@ func run() int {
 		return nil
 	})
 	flag.Parse()
-	o.rules.cidMin, o.rules.cidMax = 3, 2147483647
+	o.rules.cidMin, o.rules.cidMax = uint32(*cidMin), uint32(*cidMax)
 	if *selfTest {
 		return selfTests()
 	}

@@ -17,13 +17,14 @@ type story struct {
 	current map[string]int64 // revision of each existing key
 	ids     int
 	err     error
+	cidMax  uint32
 }
 
 var storyBegins = time.Unix(1_700_000_000, 0)
 
 func newStory() *story {
 	return &story{reader: newHistoryReader(), rev: 100, current: map[string]int64{},
-		proxies: map[string]*strings.Builder{}}
+		proxies: map[string]*strings.Builder{}, cidMax: 2147483647}
 }
 
 func at(ms int) time.Time {
@@ -149,7 +150,7 @@ func (s *story) judged() (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return judge(&e, rules{cidMin: 3, cidMax: 2147483647, slack: 500 * time.Millisecond}), nil
+	return judge(&e, rules{cidMin: 3, cidMax: s.cidMax, slack: 500 * time.Millisecond}), nil
 }
 
 // begin: process a-1 leads with term 7 from 1000 ms on and has served VMI one; b-1 stands by.

@@ -94,6 +94,10 @@ var cases = []selfTest{
 		s.lease(16700, "b-1", "b-1", 2+stripes)
 		s.give(17000, "b-1", "two", "uid-2", 2)
 	})},
+	{name: "a CID above the range of this run", rule: ruleValid, story: with(begin, func(s *story) {
+		s.cidMax = 3 + 1<<20 - 1
+		s.give(1600, "a-1", "two", "uid-2", 7+1<<20)
+	})},
 	{name: "a CID above the range", rule: ruleValid, story: with(begin, func(s *story) {
 		s.give(1600, "a-1", "two", "uid-2", 7+1<<31)
 	})},
