@@ -89,7 +89,7 @@ change_lease() {
 
 # resume PID IDENTITY
 resume() {
-	note signal identity "\"$2\"" signal '"CONT"' leading true
+	note signal identity "\"$2\"" signal '"CONT"'
 	kill -CONT "$1"
 }
 
@@ -111,17 +111,17 @@ pause_leader() {
 }
 
 pause_both() {
-	local was was_pid other_pid
+	local was was_pid other other_pid
 	settled
 	burst
 	send STOP "$standby"
-	other_pid=$pid
+	other=$identity other_pid=$pid
 	send STOP "$leader"
 	was=$identity was_pid=$pid
 	sleep "$1"
 	resume "$was_pid" "$was"
 	ends_badly "$was"
-	kill -CONT "$other_pid"
+	resume "$other_pid" "$other"
 	settled
 }
 
@@ -133,7 +133,7 @@ pause_standby() {
 	was=$identity was_pid=$pid
 	sleep "$1"
 	probe paused
-	kill -CONT "$was_pid"
+	resume "$was_pid" "$was"
 	settled
 	of "${was%-*}" && is "the standby" "$was" "$identity"
 }
@@ -215,15 +215,25 @@ forbid_renewals() {
 	settled
 }
 
-# edit_lease HOW: by hand.
+# The leader has no reason to raise its term for a while.
+has_room() {
+	of "$leader" && (($(metric kubevirt_vsock_stripe_used_cids) < 5))
+}
+
+# edit_lease HOW: by hand, amid a burst. Not so where a higher term is to be renewed or not: to make room for a burst the
+# leader would raise it anyway.
 edit_lease() {
 	local was term
 	settled
 	of "$leader"
 	was=$identity
+	if [[ $1 == raise ]]; then
+		await "room in the leader's stripe" has_room
+	else
+		burst
+	fi
 	of "$standby"
-	term=$(term_of_lease)
-	burst
+	term=$(term_of_lease) # not before: the leader raises it for room
 	note lease what "\"$1\""
 	case $1 in
 	delete) api DELETE "$lease_path" ;;
@@ -233,7 +243,7 @@ edit_lease() {
 	raise) patch_lease "{\"leaseTransitions\": $(((term + 5) % 2147483648))}" ;;
 	lower) patch_lease "{\"leaseTransitions\": $((term > 3 ? term - 3 : 2147483640))}" ;;
 	esac >"$folder/lease"
-	burst_done
+	[[ $1 == raise ]] || burst_done
 	[[ $1 == raise || $1 == lower ]] || ends_badly "$was"
 	settled
 	saw "term $term, then $(term_of_lease)"

@@ -49,6 +49,7 @@ const (
 	ruleUnknown    = "a CID that nobody known has written"
 	ruleStrange    = "a write of something else than a CID"
 	ruleTerm       = "a term that was not raised as it must be"
+	ruleClaim      = "a claim of the Lease with another term than the writer's own"
 	ruleRight      = "a request started after the end of the right"
 	ruleResumed    = "a request started after a process was resumed"
 	ruleNoRight    = "a write without ever having had the right"
@@ -93,6 +94,7 @@ type writer struct {
 	raises   []raise
 	rights   []right // one; more where the answer to its first raising was lost
 	sent     sentTimes
+	requests []*request
 }
 
 func judge(e *evidence, r rules) *report {
@@ -130,7 +132,8 @@ func (j *judgement) indexRequests() {
 			j.violated(ruleAnonymous, "%s %s %s", r.verb, r.resource, r.name)
 		}
 		if r.writer != "" {
-			j.writer(r.writer)
+			w := j.writer(r.writer)
+			w.requests = append(w.requests, r)
 		}
 		if r.rev != 0 && r.done() && !isRead(r.verb) {
 			j.byRev[r.rev] = append(j.byRev[r.rev], r)

@@ -85,21 +85,29 @@ func (j *judgement) late(w *writer, had *right, r *request) {
 
 // whatHeld says what kept a request on its way from sent to received.
 func (j *judgement) whatHeld(w *writer, sent, received time.Time) string {
+	if mode := j.network(w, sent, received); mode != "" {
+		return "sent before the end, then held by the network (" + mode + ")"
+	}
+	return "sent before the end, the server was slow to read it"
+}
+
+// network says what was wrong with the network of a process in that time, "" for nothing.
+func (j *judgement) network(w *writer, from, to time.Time) string {
 	for _, p := range j.proxies {
 		if p.replica != w.replica {
 			continue
 		}
 		for i, m := range p.modes {
-			until := received
+			until := to
 			if i+1 < len(p.modes) {
 				until = p.modes[i+1].at
 			}
-			if m.mode != "pass" && m.at.Before(received) && until.After(sent) {
-				return "sent before the end, then held by the network (" + m.mode + ")"
+			if m.mode != "pass" && m.at.Before(to) && until.After(from) {
+				return m.mode
 			}
 		}
 	}
-	return "sent before the end, the server was slow to read it"
+	return ""
 }
 
 // sentTimes says, for each time, when the last bytes had been sent that could have reached the server until

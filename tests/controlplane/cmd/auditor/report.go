@@ -177,8 +177,8 @@ func (r *report) faults() string {
 	return fmt.Sprintf("%d (%s)", sum, strings.Join(list, ", "))
 }
 
-var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm, ruleRight,
-	ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
+var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm, ruleClaim,
+	ruleRight, ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
 
 func (r *report) printLate(line func(string, ...any)) {
 	type key struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,9 +83,42 @@ func (s *story) logged(ms int, who, verb, resource, name string, code int, body 
 
 // lease writes the Lease, by a process or by hand.
 func (s *story) lease(ms int, who, holder string, term uint32) {
-	value := fmt.Sprintf(`{"metadata":{"uid":"lease-1"},"spec":{"holderIdentity":%q,"leaseTransitions":%d,`+
-		`"leaseDurationSeconds":15}}`, holder, term)
+	value := leaseOf(holder, term, "")
 	s.logged(ms, who, "update", "leases", "kubevirt/"+component, 200, value, s.put(leaseKey, value))
+}
+
+// leaseOf is the Lease; renewed: when, by its writer's own word, "" for nothing.
+func leaseOf(holder string, term uint32, renewed string) string {
+	if renewed != "" {
+		renewed = fmt.Sprintf(`,"renewTime":%q`, renewed)
+	}
+	return fmt.Sprintf(`{"metadata":{"uid":"lease-1"},"spec":{"holderIdentity":%q,"leaseTransitions":%d,`+
+		`"leaseDurationSeconds":15%s}}`, holder, term, renewed)
+}
+
+// deleteLease does so by hand.
+func (s *story) deleteLease(ms int) {
+	s.logged(ms, "", "delete", "leases", "kubevirt/"+component, 200, "", 0)
+	s.put(leaseKey, "")
+}
+
+// asks lets a process read something.
+func (s *story) asks(ms int, who, verb, resource string) {
+	s.logged(ms, who, verb, resource, "ns/", 200, "", 0)
+}
+
+// watches lets a process watch the Lease, from then on and without end.
+func (s *story) watches(ms int, who string) {
+	s.ids++
+	fmt.Fprintf(&s.log, lineBegins+`,"auditID":"id-%d","stage":"ResponseStarted","verb":"watch","userAgent":`+
+		`"vsock-cid-controller/1.0 (%s)","user":{"username":"u"},"objectRef":{"resource":"leases",`+
+		`"namespace":"kubevirt"},"responseStatus":{"code":200},"requestReceivedTimestamp":%q,"stageTimestamp":%q}`+"\n",
+		s.ids, who, stamp(ms), stamp(ms))
+}
+
+// tells lets a process write an event.
+func (s *story) tells(ms int, who string) {
+	s.logged(ms, who, "create", "events", "ns/", 201, "", 0)
 }
 
 func patchOf(uid string, value uint32) string {
@@ -196,7 +230,7 @@ type selfTest struct {
 	name  string
 	story func() *story
 	rule  string
-	also  string                 // a rule that may be broken besides
+	also  []string               // rules that may be broken besides
 	check func(r *report) string // more to look at, may be nil
 }
 
@@ -215,7 +249,7 @@ func (c *selfTest) run() string {
 		return "not found: " + c.rule
 	}
 	for _, v := range report.Violations {
-		if v.Rule != c.rule && v.Rule != c.also {
+		if v.Rule != c.rule && !slices.Contains(c.also, v.Rule) {
 			return "found " + v.Rule + ": " + v.What
 		}
 	}

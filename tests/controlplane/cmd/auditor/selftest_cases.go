@@ -118,11 +118,12 @@ var cases = []selfTest{
 		s.give(1600, "a-1", "two", "uid-2", 8+stripes)
 		s.lease(1700, "a-1", "a-1", 8)
 	})},
-	{name: "a term found under one's own name", rule: ruleStripe, also: ruleNoRight, story: with(begin, func(s *story) {
-		s.lease(1600, "", "b-1", 9)
-		s.lease(1700, "b-1", "b-1", 9)
-		s.give(1800, "b-1", "two", "uid-2", 9+stripes)
-	})},
+	{name: "a term found under one's own name", rule: ruleStripe, also: []string{ruleNoRight, ruleClaim},
+		story: with(begin, func(s *story) {
+			s.lease(1600, "", "b-1", 9)
+			s.lease(1700, "b-1", "b-1", 9)
+			s.give(1800, "b-1", "two", "uid-2", 9+stripes)
+		})},
 	{name: "a CID that no request has written", rule: ruleUnknown, story: with(begin, func(s *story) {
 		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
 	})},
@@ -173,12 +174,80 @@ var cases = []selfTest{
 		s.lease(17004, "", "b-1", 6)
 		s.lease(33000, "a-2", "a-2", 7)
 	})},
-	{name: "a term raised for somebody else", rule: ruleTerm, story: with(begin, func(s *story) {
-		s.lease(16500, "b-1", "c-1", 8)
+	{name: "a term raised for somebody else", rule: ruleTerm, also: []string{ruleClaim},
+		story: with(begin, func(s *story) {
+			s.lease(16500, "b-1", "c-1", 8)
+		})},
+	{name: "a renewal of what was found under one's own name", rule: ruleNoRight, also: []string{ruleClaim},
+		story: with(begin, func(s *story) {
+			s.lease(1600, "", "b-1", 9)
+			s.lease(1700, "b-1", "b-1", 9)
+		})},
+	{name: "a renewal with a term that was set by hand", rule: ruleClaim, story: with(begin, func(s *story) {
+		s.lease(1600, "", "a-1", 9)
+		s.lease(1700, "a-1", "a-1", 9)
+		s.give(1800, "a-1", "two", "uid-2", 7+stripes)
 	})},
-	{name: "a renewal of what was found under one's own name", rule: ruleNoRight, story: with(begin, func(s *story) {
-		s.lease(1600, "", "b-1", 9)
-		s.lease(1700, "b-1", "b-1", 9)
+	{name: "a renewal with a term that was set by hand, of which nobody was told", rule: ruleClaim,
+		story: with(begin, func(s *story) {
+			s.lease(1600, "", "a-1", 9)
+			value := leaseOf("a-1", 9, "")
+			s.put(leaseKey, value)
+			s.logged(1700, "a-1", "update", "leases", "kubevirt/"+component, 504, value, 0)
+		})},
+	{name: "a term that was set by hand, and raised by its holder", story: with(begin, func(s *story) {
+		s.lease(1600, "", "a-1", 9)
+		s.lease(1700, "a-1", "a-1", 10)
+		s.lease(1750, "a-1", "a-1", 10)
+		s.give(1800, "a-1", "two", "uid-2", 10+stripes)
+	})},
+	{name: "the Lease given back with a term that was set by hand", story: with(begin, func(s *story) {
+		s.lease(1600, "", "a-1", 9)
+		s.lease(1700, "a-1", "", 9)
+	})},
+	{name: "who had the higher term counts on from a lowered one", rule: ruleTerm, story: with(begin, func(s *story) {
+		s.lease(1600, "a-1", "a-1", 8)
+		s.lease(1700, "", "a-1", 6)
+		s.lease(1800, "a-1", "a-1", 7)
+	})},
+	{name: "who watched the higher term counts on from a lowered one", rule: ruleTerm,
+		story: with(begin, func(s *story) {
+			s.watches(500, "b-1")
+			s.lease(3000, "", "a-1", 5)
+			s.lease(19000, "b-1", "b-1", 6)
+		})},
+	{name: "who asked for the higher term counts on from a lowered one", rule: ruleTerm,
+		story: with(begin, func(s *story) {
+			s.asks(3000, "b-1", "list", "leases")
+			s.lease(5000, "", "a-1", 5)
+			s.lease(21000, "b-1", "b-1", 6)
+		})},
+	{name: "who was cut off from the higher term counts on from a lowered one", story: with(begin, func(s *story) {
+		s.watches(500, "b-1")
+		s.mode(900, "b", "stall")
+		s.mode(2500, "b", "pass")
+		s.lease(3000, "", "a-1", 5)
+		s.lease(19000, "b-1", "b-1", 6)
+	})},
+	{name: "who was stopped during the higher term counts on from a lowered one", story: with(begin, func(s *story) {
+		s.watches(500, "b-1")
+		s.note(900, `"kind":"signal","identity":"b-1","signal":"STOP","leading":false`)
+		s.lease(3000, "", "a-1", 5)
+		s.note(4000, `"kind":"signal","identity":"b-1","signal":"CONT","leading":false`)
+		s.lease(19000, "b-1", "b-1", 6)
+	})},
+	{name: "who watched the higher term starts at random from a lowered one, and counts on", story: with(begin,
+		func(s *story) {
+			s.watches(500, "b-1")
+			s.lease(3000, "", "a-1", 5)
+			s.lease(19000, "b-1", "b-1", 1)
+			s.lease(19500, "b-1", "b-1", 2)
+		}), check: func(r *report) string { return expect("random starts", 2, r.RandomTerms) }},
+	{name: "who came after the term was lowered counts on from it", story: with(begin, func(s *story) {
+		s.lease(3000, "", "a-1", 5)
+		s.process(4000, "b-2", "b")
+		s.watches(4500, "b-2")
+		s.lease(19000, "b-2", "b-2", 6)
 	})},
 	{name: "a term raised by too much", rule: ruleTerm, story: with(begin, func(s *story) {
 		s.lease(16500, "b-1", "b-1", 7+maxStep+1)
