@@ -40,8 +40,9 @@ type request struct {
 }
 
 type leaseWrite struct {
-	holder string
-	term   uint32
+	holder  string
+	term    uint32
+	renewed time.Time // by its sender's own word; zero: it says nothing
 }
 
 // isVMIWrite says whether it may have changed a VMI.
@@ -66,7 +67,7 @@ func (r *request) mayBeLost() bool {
 	return !r.complete || r.code >= 500
 }
 
-// outcome says what came of a write.
+// outcome says what came of a request.
 func (r *request) outcome() string {
 	switch {
 	case r.landed && r.done():
@@ -77,8 +78,12 @@ func (r *request) outcome() string {
 		return "given up by the server"
 	case r.isVMIWrite():
 		return fmt.Sprintf("refused with %d", r.code)
+	case r.isLeaseWrite():
+		return fmt.Sprintf("a write of the Lease, answered by %d", r.code)
+	case isRead(r.verb):
+		return "a read"
 	}
-	return fmt.Sprintf("a renewal, answered by %d", r.code)
+	return fmt.Sprintf("%s %s, answered by %d", r.verb, r.resource, r.code)
 }
 
 // event is one line of the log.
@@ -207,12 +212,14 @@ func (r *request) readBodies(e *event) error {
 			Spec struct {
 				HolderIdentity   string
 				LeaseTransitions uint32
+				RenewTime        time.Time
 			}
 		}
 		if err := json.Unmarshal(e.RequestObject, &object); err != nil {
 			return err
 		}
-		r.lease = &leaseWrite{holder: object.Spec.HolderIdentity, term: object.Spec.LeaseTransitions}
+		r.lease = &leaseWrite{holder: object.Spec.HolderIdentity, term: object.Spec.LeaseTransitions,
+			renewed: object.Spec.RenewTime}
 	}
 	if r.isVMIWrite() && r.writer != "" {
 		r.readPatch(e.RequestObject)

@@ -19,6 +19,10 @@ const (
 	maxRandom = 1 << 30
 )
 
+// maxInSlack is how many requests may have been sent within the slack after the end of a right: one process that
+// was kept off the CPU has no more under way that it had looked at the clock for.
+const maxInSlack = 3
+
 // rules are what the judgement depends on besides the evidence.
 type rules struct {
 	cidMin, cidMax uint32
@@ -51,6 +55,7 @@ const (
 	ruleTerm       = "a term that was not raised as it must be"
 	ruleClaim      = "a claim of the Lease with another term than the writer's own"
 	ruleRight      = "a request started after the end of the right"
+	ruleSlack      = "more requests just after the end of the right than a busy machine explains"
 	ruleResumed    = "a request started after a process was resumed"
 	ruleNoRight    = "a write without ever having had the right"
 	ruleAnonymous  = "a request of the ServiceAccount without an identity"
@@ -68,6 +73,7 @@ type judgement struct {
 	// episodes are the revisions at which the Lease was deleted or its term lowered by hand: terms before and
 	// after may be equal by chance.
 	episodes []int64
+	inSlack  int
 }
 
 // raise is one write of the Lease that raised its term.
@@ -79,8 +85,19 @@ type raise struct {
 
 // right is the right to write, from the raising of a term on.
 type right struct {
+	term        uint32
 	from, until time.Time
-	released    bool
+	released    bool      // at until, by its owner
+	told        time.Time // and when the owner was told that it was
+}
+
+// endFor is when the right ends for this request. Who gives the Lease back has stopped to write, and asks for other
+// things until it is told that it is done.
+func (h *right) endFor(r *request) time.Time {
+	if h.released && !r.isVMIWrite() {
+		return h.told
+	}
+	return h.until
 }
 
 // writer is one process.
@@ -92,7 +109,7 @@ type writer struct {
 	lease    time.Duration
 	deadline time.Duration
 	raises   []raise
-	rights   []right // one; more where the answer to its first raising was lost
+	rights   []right // one for each raising; a new one after a gap only where nobody knew of the one before
 	sent     sentTimes
 	requests []*request
 }

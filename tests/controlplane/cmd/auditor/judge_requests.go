@@ -6,20 +6,34 @@ import (
 	"time"
 )
 
+// always is after all that is judged.
+var always = time.Unix(1<<40, 0)
+
+// judgeRequests: who has led asks for nothing after its right has ended, be it to write or to read; who never led
+// writes nothing but the Lease.
 func (j *judgement) judgeRequests() {
 	for _, r := range j.requests {
-		if r.writer == "" || !r.isVMIWrite() {
+		if r.writer == "" {
 			continue
 		}
 		w := j.writer(r.writer)
-		j.report.Patches++
-		j.judgePatch(w, r)
+		if r.isVMIWrite() {
+			j.report.Patches++
+			j.judgePatch(w, r)
+		} else {
+			j.report.Others++
+		}
 		switch had := w.rightAt(r.received); {
-		case had == nil:
-			j.violated(ruleNoRight, "%s: %s %s", w.identity, r.verb, r.name)
-		case r.received.After(had.until):
+		case r.lease != nil && r.done():
+			// judgeRights() has looked at it.
+		case had == nil && !isRead(r.verb) && !r.isLeaseWrite():
+			j.violated(ruleNoRight, "%s: %s %s %s", w.identity, r.verb, r.resource, r.name)
+		case had != nil && r.received.After(had.endFor(r)) && (r.isVMIWrite() || w.knewOf(had, always)):
 			j.late(w, had, r)
 		}
+	}
+	if j.inSlack > maxInSlack {
+		j.violated(ruleSlack, "%d requests were sent up to %v after the end", j.inSlack, j.slack)
 	}
 }
 

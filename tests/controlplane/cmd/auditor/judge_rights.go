@@ -6,35 +6,60 @@ import (
 )
 
 // judgeRights finds out when each process had the right to write: until it sent its last good renewal, and the
-// renew deadline. What was received after that end brings it back no more; only a term raised anew does, and that
-// is not asked of a process that knew of the first.
+// renew deadline. What was received after that end brings it back no more; only a term raised anew does, and only
+// where nothing shows that the process knew of its right: then the answer that gave it was lost.
 func (j *judgement) judgeRights() {
 	for _, r := range j.requests {
 		if r.writer == "" || r.lease == nil || !r.done() {
 			continue
 		}
 		w := j.writer(r.writer)
-		until := w.sentBy(r.received).Add(w.deadline)
-		if w.deadline == 0 {
-			until = time.Unix(1<<40, 0) // no record, no judgement
-		}
 		last := w.rightAt(r.received)
+		raises := w.raisedAt(r.rev)
 		switch {
-		case r.lease.holder != w.identity:
-			if last != nil && !last.released {
-				last.released = true
-				last.until = r.received
-			}
-		case w.raisedAt(r.rev):
-			w.rights = append(w.rights, right{from: r.received, until: until})
-		case last == nil:
+		case last == nil && !raises:
 			j.violated(ruleNoRight, "%s: %s of the Lease", w.identity, r.verb)
-		case r.received.After(last.until):
+		case last != nil && r.received.After(last.until) && !(raises && !w.knewOf(last, r.received)):
 			j.late(w, last, r)
+		case r.lease.holder != w.identity:
+			if last != nil {
+				last.released = true
+				last.until, last.told = r.received, r.ended
+			}
+		case raises:
+			w.rights = append(w.rights, right{term: r.lease.term, from: r.received, until: w.untilBy(r)})
 		default:
-			last.until = until
+			last.until = w.untilBy(r)
 		}
 	}
+}
+
+// untilBy is the end of the right that this claim gives. Of what the proxy has seen the last that may be the claim
+// counts; the sender's own word can only bring the end forward.
+func (w *writer) untilBy(r *request) time.Time {
+	if w.deadline == 0 {
+		return always // no record, no judgement
+	}
+	sent := w.sentBy(r.received)
+	if !r.lease.renewed.IsZero() && r.lease.renewed.Before(sent) {
+		sent = r.lease.renewed
+	}
+	return sent.Add(w.deadline)
+}
+
+// knewOf says whether the process has made use of this right until then: it has written something, or renewed the
+// Lease with the term that it had been given.
+func (w *writer) knewOf(had *right, until time.Time) bool {
+	if had.released {
+		return true
+	}
+	for _, r := range w.requests {
+		if w.rightAt(r.received) == had && r.received.After(had.from) && r.received.Before(until) && !isRead(r.verb) &&
+			(r.lease == nil || r.lease.term == had.term) {
+			return true
+		}
+	}
+	return false
 }
 
 // rightAt is the right that began last until then; nil: none has begun.
@@ -56,26 +81,28 @@ func (w *writer) raisedAt(rev int64) bool {
 	return false
 }
 
-// late judges a write that was received after the right of its writer had ended: was it sent before?
+// late judges a request that was received after the right of its sender had ended: was it sent before?
 func (j *judgement) late(w *writer, had *right, r *request) {
 	sent := w.sentBy(r.received)
+	end := had.endFor(r)
 	l := landing{
 		Writer:  w.identity,
 		What:    r.verb + " " + r.resource + " " + r.name,
 		Outcome: r.outcome(),
-		LateMs:  ms(r.received.Sub(had.until)),
-		AfterMs: ms(sent.Sub(had.until)),
+		LateMs:  ms(r.received.Sub(end)),
+		AfterMs: ms(sent.Sub(end)),
 		WayMs:   ms(r.received.Sub(sent)),
 	}
 	switch {
-	case had.released && r.isVMIWrite():
+	case had.released && (r.isVMIWrite() || r.lease != nil && r.done()):
 		j.violated(ruleRight, "%s: %s, %d ms after it had given the Lease back", w.identity, l.What, l.LateMs)
 		return
-	case sent.Sub(had.until) > j.slack:
+	case sent.Sub(end) > j.slack:
 		j.violated(ruleRight, "%s: %s was sent %d ms after the end and received %d ms after it",
 			w.identity, l.What, l.AfterMs, l.LateMs)
 		return
-	case sent.After(had.until):
+	case sent.After(end):
+		j.inSlack++
 		l.Why = "sent within the slack after the end: the process was kept off the CPU after it had looked at the clock"
 	default:
 		l.Why = j.whatHeld(w, sent, r.received)

@@ -46,7 +46,7 @@ func run() int {
 	flag.StringVar(&o.auditLog, "audit-log", "", "the API server's audit log")
 	flag.StringVar(&o.record, "record", "", "the test's own record, JSON lines")
 	flag.StringVar(&o.json, "json", "", "file that gets the figures as JSON")
-	flag.DurationVar(&o.rules.slack, "slack", 500*time.Millisecond,
+	flag.DurationVar(&o.rules.slack, "slack", 100*time.Millisecond,
 		"how long a process may be kept off the CPU between looking at the clock and sending")
 	cidMin := flag.Uint("cid-min", 3, "smallest CID that may be given")
 	cidMax := flag.Uint("cid-max", 2147483647, "largest CID that may be given")

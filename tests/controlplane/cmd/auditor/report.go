@@ -28,6 +28,7 @@ type report struct {
 	Processes      int
 	Standbys       int // that never led
 	Patches        int // asked for, whatever the answer
+	Others         int // requests that were none
 	Raises         int
 	RandomTerms    int
 	HandTerms      int
@@ -51,7 +52,7 @@ type summary struct {
 	Written int
 }
 
-// landing is a write that was received after the right of its writer had ended, and sent before.
+// landing is a request that was received after the right of its writer had ended, and sent before.
 type landing struct {
 	Writer, What, Why string
 	Outcome           string
@@ -134,6 +135,7 @@ func (r *report) print(to io.Writer) {
 	line("terms: %d raised by processes (%d random starts), %d set by hand", r.Raises, r.RandomTerms, r.HandTerms)
 	line("patches: %d asked for; %d carried out without an answer, %d that no log has (server killed)", r.Patches,
 		r.Unanswered, r.Unlogged)
+	line("other requests: %d, events, reads, lists, watches and the Lease", r.Others)
 	line("processes that were stopped, and resumed after the end of their right: %d", r.Resumed)
 	for i := 0; i < len(r.Writers); i += writersInLine {
 		text := "  terms/CIDs written by"
@@ -178,7 +180,7 @@ func (r *report) faults() string {
 }
 
 var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm, ruleClaim,
-	ruleRight, ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
+	ruleRight, ruleSlack, ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
 
 func (r *report) printLate(line func(string, ...any)) {
 	type key struct {

@@ -19,13 +19,14 @@ type story struct {
 	ids     int
 	err     error
 	cidMax  uint32
+	took    int // ms that the server needs for a request
 }
 
 var storyBegins = time.Unix(1_700_000_000, 0)
 
 func newStory() *story {
 	return &story{reader: newHistoryReader(), rev: 100, current: map[string]int64{},
-		proxies: map[string]*strings.Builder{}, cidMax: 2147483647}
+		proxies: map[string]*strings.Builder{}, cidMax: 2147483647, took: 1}
 }
 
 func at(ms int) time.Time {
@@ -77,7 +78,7 @@ func (s *story) logged(ms int, who, verb, resource, name string, code int, body 
 	fmt.Fprintf(&s.log, lineBegins+`,"auditID":"id-%d","stage":"ResponseComplete","verb":%q,"userAgent":%q,`+
 		`"user":{"username":%q},"objectRef":{"resource":%q,"namespace":%q,"name":%q},"responseStatus":{"code":%d},`+
 		`"requestReceivedTimestamp":%q,"stageTimestamp":%q%s%s}`+"\n",
-		s.ids, verb, agent, user, resource, namespace, base, code, stamp(ms), stamp(ms+1),
+		s.ids, verb, agent, user, resource, namespace, base, code, stamp(ms), stamp(ms+s.took),
 		strings.ReplaceAll(body, "\n", ""), answer)
 }
 
@@ -184,7 +185,7 @@ func (s *story) judged() (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return judge(&e, rules{cidMin: 3, cidMax: s.cidMax, slack: 500 * time.Millisecond}), nil
+	return judge(&e, rules{cidMin: 3, cidMax: s.cidMax, slack: 100 * time.Millisecond}), nil
 }
 
 // begin: process a-1 leads with term 7 from 1000 ms on and has served VMI one; b-1 stands by.

@@ -5,6 +5,9 @@ import "fmt"
 // cannotBeRead stands for a story that no judgement may come of.
 const cannotBeRead = "cannot be read"
 
+// afterTheEnd goes with everything that a process asks for after it was resumed.
+var afterTheEnd = []string{ruleRight}
+
 var cases = []selfTest{
 	{name: "a leader, its end and its successor", story: with(taken, func(s *story) {
 		s.give(17000, "b-1", "two", "uid-2", 8+stripes)
@@ -265,9 +268,30 @@ var cases = []selfTest{
 	}},
 
 	// The right to write.
-	{name: "a write 10.2 s after the last renewal: within the slack", story: with(begin, func(s *story) {
-		s.give(11200, "a-1", "two", "uid-2", 7+stripes)
+	{name: "a write 10.05 s after the last renewal: within the slack", story: with(begin, func(s *story) {
+		s.give(11050, "a-1", "two", "uid-2", 7+stripes)
 	}), check: func(r *report) string { return expect("late", 1, len(r.Late)) }},
+	{name: "four writes 10.05 s after the last renewal", rule: ruleSlack, story: with(begin, func(s *story) {
+		s.give(11050, "a-1", "two", "uid-2", 7+stripes)
+		s.give(11051, "a-1", "three", "uid-3", 7+stripes*2)
+		s.give(11052, "a-1", "four", "uid-4", 7+stripes*4)
+		s.give(11053, "a-1", "five", "uid-5", 7+stripes*5)
+	})},
+	{name: "a write 10.2 s after the last renewal", rule: ruleRight, story: with(begin, func(s *story) {
+		s.give(11200, "a-1", "two", "uid-2", 7+stripes)
+	})},
+	{name: "a renewal counts from when its sender says that it was sent, if that is earlier", rule: ruleRight,
+		story: with(begin, func(s *story) {
+			value := leaseOf("a-1", 7, stamp(3000))
+			s.logged(9000, "a-1", "update", "leases", "kubevirt/"+component, 200, value, s.put(leaseKey, value))
+			s.give(13500, "a-1", "two", "uid-2", 7+stripes)
+		})},
+	{name: "a renewal does not count from later, whatever its sender says", rule: ruleRight, story: with(begin,
+		func(s *story) {
+			value := leaseOf("a-1", 7, stamp(9000))
+			s.logged(3000, "a-1", "update", "leases", "kubevirt/"+component, 200, value, s.put(leaseKey, value))
+			s.give(13500, "a-1", "two", "uid-2", 7+stripes)
+		})},
 	{name: "a write 12 s after the last renewal", rule: ruleRight, story: with(begin, func(s *story) {
 		s.give(13000, "a-1", "two", "uid-2", 7+stripes)
 	})},
@@ -318,6 +342,73 @@ var cases = []selfTest{
 		s.lease(2000, "a-1", "", 7)
 		s.give(2100, "a-1", "two", "uid-2", 7+stripes)
 	})},
+	{name: "a list after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.asks(11200, "a-1", "list", "virtualmachineinstances")
+	})},
+	{name: "a watch after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.asks(11200, "a-1", "watch", "kubevirts")
+	})},
+	{name: "a look at the Lease after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.asks(11200, "a-1", "get", "leases")
+	})},
+	{name: "an event after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.tells(11200, "a-1")
+	})},
+	{name: "a refused renewal after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.logged(11200, "a-1", "update", "leases", "kubevirt/"+component, 409, leaseOf("a-1", 7, ""), 0)
+	})},
+	{name: "the Lease given back after the right has ended", rule: ruleRight, story: with(begin, func(s *story) {
+		s.lease(11200, "a-1", "", 7)
+	})},
+	{name: "a list that the network held back", story: with(begin, func(s *story) {
+		s.open(10, "a", 1)
+		s.up(999, 999, "a", 1, 500)
+		s.mode(8000, "a", "hold")
+		s.up(9000, 13000, "a", 1, 500)
+		s.mode(13000, "a", "pass")
+		s.asks(13001, "a-1", "list", "virtualmachineinstances")
+	}), check: func(r *report) string { return expect("late", 1, len(r.Late)) }},
+	{name: "a list that was sent after the end, into a network that held it", rule: ruleRight,
+		story: with(begin, func(s *story) {
+			s.open(10, "a", 1)
+			s.up(999, 999, "a", 1, 500)
+			s.mode(8000, "a", "hold")
+			s.up(11200, 13000, "a", 1, 500)
+			s.mode(13000, "a", "pass")
+			s.asks(13001, "a-1", "list", "virtualmachineinstances")
+		})},
+	{name: "a standby reads when it likes", story: with(begin, func(s *story) {
+		s.asks(1600, "b-1", "list", "virtualmachineinstances")
+		s.asks(40000, "b-1", "get", "leases")
+		s.watches(50000, "b-1")
+	})},
+	{name: "a standby that was never told of its right reads when it likes", story: with(taken, func(s *story) {
+		s.asks(27000, "b-1", "get", "leases")
+		s.logged(27100, "b-1", "update", "leases", "kubevirt/"+component, 409, leaseOf("b-1", 9, ""), 0)
+		s.asks(27200, "b-1", "watch", "leases")
+	})},
+	{name: "an event by one who never led", rule: ruleNoRight, story: with(begin, func(s *story) {
+		s.tells(1600, "b-1")
+	})},
+	{name: "a read while the Lease is given back", story: with(begin, func(s *story) {
+		s.took = 500
+		s.lease(2000, "a-1", "", 7)
+		s.asks(2400, "a-1", "watch", "leases")
+	})},
+	{name: "a read after the Lease was given back", rule: ruleRight, story: with(begin, func(s *story) {
+		s.lease(2000, "a-1", "", 7)
+		s.asks(2200, "a-1", "watch", "leases")
+	})},
+	{name: "the Lease taken again after it was given back", rule: ruleRight, story: with(begin, func(s *story) {
+		s.lease(2000, "a-1", "", 7)
+		s.lease(2050, "a-1", "a-1", 8)
+	})},
+	{name: "the Lease taken again by one who had done nothing but give it back", rule: ruleRight,
+		story: with(taken, func(s *story) {
+			s.lease(16550, "", "b-1", 9)
+			s.lease(16600, "b-1", "", 9)
+			s.lease(17000, "b-1", "b-1", 10)
+		})},
 	{name: "a write by one who never led", rule: ruleNoRight, story: with(begin, func(s *story) {
 		s.logged(1600, "b-1", "patch", "virtualmachineinstances", "ns/one", 422, "", 0)
 	})},
@@ -325,7 +416,38 @@ var cases = []selfTest{
 		s.lease(28000, "b-1", "b-1", 9)
 		s.give(37000, "b-1", "two", "uid-2", 9+stripes)
 	})},
-	{name: "a read after the process was resumed", rule: ruleResumed, story: with(begin, func(s *story) {
+	{name: "a second raising by one who had written under the first", rule: ruleRight,
+		story: with(taken, func(s *story) {
+			s.give(17000, "b-1", "two", "uid-2", 8+stripes)
+			s.lease(28000, "b-1", "b-1", 9)
+		})},
+	{name: "a write under the second raising of one who had written under the first", rule: ruleRight,
+		story: with(taken, func(s *story) {
+			s.open(10, "b", 1)
+			s.up(16500, 16500, "b", 1, 500)
+			s.give(17000, "b-1", "two", "uid-2", 8+stripes)
+			s.mode(17500, "b", "hold")
+			s.up(18000, 28000, "b", 1, 500)
+			s.mode(28000, "b", "pass")
+			s.lease(28000, "b-1", "b-1", 9)
+			s.up(37000, 37000, "b", 1, 500)
+			s.give(37000, "b-1", "three", "uid-3", 9+stripes)
+		}), check: func(r *report) string { return expect("late", 1, len(r.Late)) }},
+	{name: "a second raising by one who had renewed the first", rule: ruleRight, story: with(taken, func(s *story) {
+		s.lease(18000, "b-1", "b-1", 8)
+		s.lease(30000, "b-1", "b-1", 9)
+	})},
+	{name: "a second raising by one who had said that it leads", rule: ruleRight, story: with(taken, func(s *story) {
+		s.tells(16600, "b-1")
+		s.lease(28000, "b-1", "b-1", 9)
+	})},
+	{name: "a leader that raises its term in time goes on", story: with(begin, func(s *story) {
+		s.lease(9000, "a-1", "a-1", 8)
+		s.give(18000, "a-1", "two", "uid-2", 8+stripes)
+		s.lease(18500, "a-1", "a-1", 9)
+		s.give(28000, "a-1", "three", "uid-3", 9+stripes)
+	})},
+	{name: "a read after the process was resumed", rule: ruleResumed, also: afterTheEnd, story: with(begin, func(s *story) {
 		s.note(2000, `"kind":"signal","identity":"a-1","signal":"STOP","leading":true`)
 		s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
 		s.logged(22001, "a-1", "get", "leases", "kubevirt/"+component, 200, "", 0)
@@ -349,12 +471,13 @@ var cases = []selfTest{
 			`"namespace":"kubevirt","name":"vsock-cid-controller"},"responseStatus":{"code":409},` +
 			`"requestReceivedTimestamp":"` + stamp(1600) + `","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
 	})},
-	{name: "a request that was received and never answered counts", rule: ruleResumed, story: with(begin, func(s *story) {
-		s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
-		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"RequestReceived","verb":"get","userAgent":` +
-			`"vsock-cid-controller/1.0 (a-1)","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances"},` +
-			`"requestReceivedTimestamp":"` + stamp(22002) + `","stageTimestamp":"` + stamp(22002) + `"}` + "\n")
-	})},
+	{name: "a request that was never answered counts", rule: ruleResumed, also: afterTheEnd,
+		story: with(begin, func(s *story) {
+			s.note(22000, `"kind":"signal","identity":"a-1","signal":"CONT","leading":true`)
+			s.log.WriteString(lineBegins + `,"auditID":"x","stage":"RequestReceived","verb":"get","userAgent":` +
+				`"vsock-cid-controller/1.0 (a-1)","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances"},` +
+				`"requestReceivedTimestamp":"` + stamp(22002) + `","stageTimestamp":"` + stamp(22002) + `"}` + "\n")
+		})},
 	{name: "a line of the log that was torn", story: with(begin, func(s *story) {
 		s.log.WriteString(lineBegins + `,"auditID":"to`)
 		s.give(1600, "a-1", "two", "uid-2", 7+stripes)
