@@ -36,6 +36,7 @@ type evidence struct {
 	revision int64
 	requests []*request
 	record   []entry
+	recorded bool // there is a record, so every process is in it
 	proxies  []*proxyLog
 }
 
@@ -125,6 +126,7 @@ func judge(e *evidence, r rules) *report {
 	j.judgeRights()
 	j.judgeRequests()
 	j.judgeResumed()
+	j.judgeRecord()
 	j.measureFailovers()
 	j.sumUp()
 	return j.report
@@ -183,6 +185,16 @@ func (j *judgement) readProcesses() {
 			if w.replica == p.replica {
 				w.sent = sentTimesOf(p, w)
 			}
+		}
+	}
+}
+
+// judgeRecord looks for writers that the record does not know: nothing can be said about their right.
+func (j *judgement) judgeRecord() {
+	for _, w := range j.writers {
+		if j.recorded && w.started.IsZero() && len(w.requests)+len(w.raises) > 0 {
+			j.violated(ruleUnexpected, "%s is not in the record, but has sent %d requests and raised %d terms", w.identity,
+				len(w.requests), len(w.raises))
 		}
 	}
 }

@@ -95,6 +95,7 @@ func audit(o options) (*report, error) {
 	if e.record, err = readRecord(o.record); err != nil {
 		return nil, err
 	}
+	e.recorded = o.record != ""
 	for name, file := range o.proxies {
 		log, err := readProxyLog(name, file)
 		if err != nil {

@@ -167,7 +167,7 @@ func (s *story) mode(ms int, replica, mode string) {
 }
 
 func (s *story) judged() (*report, error) {
-	e := evidence{vmis: s.reader.vmis, leases: s.reader.leases, revision: s.rev}
+	e := evidence{vmis: s.reader.vmis, leases: s.reader.leases, revision: s.rev, recorded: true}
 	err := s.err
 	if err == nil {
 		e.requests, err = parseAuditLog(strings.NewReader(s.log.String()))

@@ -170,6 +170,7 @@ var cases = []selfTest{
 
 	// Terms.
 	{name: "one term for two", rule: ruleTerm, story: with(taken, func(s *story) {
+		s.process(16900, "a-2", "a")
 		s.lease(17000, "", "b-1", 15)
 		s.lease(17001, "", "b-1", 6+1<<30)
 		s.lease(17002, "", "b-1", 6+1<<30+1<<29)
@@ -459,12 +460,20 @@ var cases = []selfTest{
 	}), check: func(r *report) string { return expect("resumed", 0, r.Resumed) }},
 
 	// The evidence itself.
-	{name: "a User-Agent without an identity is one of its own", rule: ruleNoRight, story: with(begin, func(s *story) {
-		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"ResponseComplete","verb":"patch","userAgent":` +
-			`"vsock-cid-controller/1.0","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances",` +
-			`"namespace":"ns","name":"one"},"responseStatus":{"code":200},"requestReceivedTimestamp":"` + stamp(1600) +
-			`","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
+	{name: "a writer that the record does not know", rule: ruleUnexpected, story: with(taken, func(s *story) {
+		s.lease(33000, "c-1", "c-1", 9)
+		s.give(33100, "c-1", "two", "uid-2", 9+stripes)
 	})},
+	{name: "a reader that the record does not know", rule: ruleUnexpected, story: with(begin, func(s *story) {
+		s.asks(1600, "c-1", "list", "virtualmachineinstances")
+	})},
+	{name: "a User-Agent without an identity is one of its own", rule: ruleNoRight, also: []string{ruleUnexpected},
+		story: with(begin, func(s *story) {
+			s.log.WriteString(lineBegins + `,"auditID":"x","stage":"ResponseComplete","verb":"patch","userAgent":` +
+				`"vsock-cid-controller/1.0","user":{"username":"u"},"objectRef":{"resource":"virtualmachineinstances",` +
+				`"namespace":"ns","name":"one"},"responseStatus":{"code":200},"requestReceivedTimestamp":"` + stamp(1600) +
+				`","stageTimestamp":"` + stamp(1600) + `"}` + "\n")
+		})},
 	{name: "the ServiceAccount under another User-Agent", rule: ruleAnonymous, story: with(begin, func(s *story) {
 		s.log.WriteString(lineBegins + `,"auditID":"x","stage":"ResponseComplete","verb":"update","userAgent":"curl",` +
 			`"user":{"username":"system:serviceaccount:kubevirt:vsock-cid-controller"},"objectRef":{"resource":"leases",` +
