@@ -23,10 +23,18 @@ const (
 // was kept off the CPU has no more under way that it had looked at the clock for.
 const maxInSlack = 3
 
+// unlikely is the chance below which a duplicate is not taken for one by chance.
+const unlikely = 0.05
+
 // rules are what the judgement depends on besides the evidence.
 type rules struct {
 	cidMin, cidMax uint32
 	slack          time.Duration
+}
+
+// size is how many CIDs there are.
+func (r rules) size() float64 {
+	return float64(r.cidMax) - float64(r.cidMin) + 1
 }
 
 // evidence is all that was read.
@@ -53,6 +61,7 @@ const (
 	ruleStripe     = "a CID outside the stripes of the writer's own terms"
 	ruleUnknown    = "a CID that nobody known has written"
 	ruleStrange    = "a write of something else than a CID"
+	ruleChance     = "a duplicate that chance does not explain"
 	ruleTerm       = "a term that was not raised as it must be"
 	ruleClaim      = "a claim of the Lease with another term than the writer's own"
 	ruleRight      = "a request started after the end of the right"
@@ -126,6 +135,7 @@ func judge(e *evidence, r rules) *report {
 	j.judgeRights()
 	j.judgeRequests()
 	j.judgeResumed()
+	j.judgeChance()
 	j.judgeRecord()
 	j.measureFailovers()
 	j.sumUp()

@@ -9,19 +9,26 @@ import (
 type vmiState struct {
 	vmiChange
 	wasStarted bool
-	cidRev     int64   // at which it got its CID
-	by         *writer // and by whom, nil: unknown
+	cidRev     int64     // at which it got its CID
+	by         *writer   // and by whom, nil: unknown
+	landed     time.Time // when the server received that write; zero: unknown
+	raised     int64     // revision of its term; 0: unknown
+}
+
+// existing is all VMIs as of one revision.
+type existing struct {
+	byName  map[string]*vmiState
+	holders map[uint32]map[*vmiState]bool // by CID
 }
 
 func (j *judgement) judgeVMIs() {
-	now := map[string]*vmiState{}
-	holders := map[uint32]map[*vmiState]bool{}
+	now := existing{map[string]*vmiState{}, map[uint32]map[*vmiState]bool{}}
 	for _, c := range j.vmis {
 		j.report.VMIRevisions++
-		before := now[c.name]
+		before := now.byName[c.name]
 		if before != nil && (c.deleted || before.uid != c.uid) {
-			delete(holders[before.cid.value], before)
-			delete(now, c.name)
+			delete(now.holders[before.cid.value], before)
+			delete(now.byName, c.name)
 			j.report.VMIsDeleted++
 			before = nil
 		}
@@ -31,22 +38,22 @@ func (j *judgement) judgeVMIs() {
 		after := &vmiState{vmiChange: c, wasStarted: c.started}
 		if before == nil {
 			j.report.VMIs++
-			j.setCID(after, cid{}, holders)
+			j.setCID(after, now)
 		} else {
 			after.wasStarted = c.started || before.wasStarted
-			after.cidRev, after.by = before.cidRev, before.by
-			delete(holders[before.cid.value], before)
+			after.cidRev, after.by, after.landed, after.raised = before.cidRev, before.by, before.landed, before.raised
+			delete(now.holders[before.cid.value], before)
 			j.judgeFixed(before, after)
 			if before.cid == after.cid {
-				j.hold(after, holders)
+				now.hold(after)
 			} else {
-				j.setCID(after, before.cid, holders)
+				j.setCID(after, now)
 			}
 		}
 		if !after.cid.present && after.wants && after.wasStarted && (before == nil || !before.wasStarted) {
 			j.report.Missed++
 		}
-		now[c.name] = after
+		now.byName[c.name] = after
 	}
 }
 
@@ -62,19 +69,19 @@ func (j *judgement) judgeFixed(before, after *vmiState) {
 }
 
 // setCID judges a CID that is new in this revision.
-func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiState]bool) {
+func (j *judgement) setCID(v *vmiState, now existing) {
 	if !v.cid.present {
 		return
 	}
 	v.cidRev = v.rev
-	v.by = nil
+	v.by, v.landed = nil, time.Time{}
 	j.report.CIDs++
 	if !v.cid.valid || v.cid.value < j.cidMin || v.cid.value > j.cidMax {
 		j.violated(ruleValid, "%s (uid %s): CID %s at revision %d", v.name, v.uid, v.cid, v.rev)
 	}
 	for _, r := range j.byRev[v.rev] {
 		if r.isVMIWrite() && r.wanted == v.cid {
-			v.by = j.writer(r.writer)
+			v.by, v.landed = j.writer(r.writer), r.received
 			r.landed = true
 			if r.uid != v.uid || r.name != v.name {
 				j.violated(ruleUnexpected, "revision %d wrote to %s (uid %s), but %s (uid %s) was meant", v.rev, v.name,
@@ -84,7 +91,7 @@ func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiS
 	}
 	for _, r := range j.lost[v.uid] {
 		if v.by == nil && r.wanted == v.cid && r.name == v.name {
-			v.by = j.writer(r.writer)
+			v.by, v.landed = j.writer(r.writer), r.received
 			r.landed = true
 			j.report.Unanswered++
 		}
@@ -92,12 +99,14 @@ func (j *judgement) setCID(v *vmiState, before cid, holders map[uint32]map[*vmiS
 	if v.by == nil {
 		j.judgeUnlogged(v)
 	}
-	if len(holders[v.cid.value]) == 0 && j.report.givenBefore[v.cid.value] {
+	v.raised = raisedAt(v)
+	j.countChances(v, now)
+	if len(now.holders[v.cid.value]) == 0 && j.report.givenBefore[v.cid.value] {
 		j.report.Reused++
 	}
 	j.report.givenBefore[v.cid.value] = true
-	j.hold(v, holders)
-	if others := holders[v.cid.value]; len(others) > 1 {
+	now.hold(v)
+	if others := now.holders[v.cid.value]; len(others) > 1 {
 		j.judgeDuplicate(v, others)
 	}
 }
@@ -146,18 +155,53 @@ func (j *judgement) duringKill(rev int64) bool {
 	return false
 }
 
-func (j *judgement) hold(v *vmiState, holders map[uint32]map[*vmiState]bool) {
+func (e existing) hold(v *vmiState) {
 	if !v.cid.valid {
 		return
 	}
-	if holders[v.cid.value] == nil {
-		holders[v.cid.value] = map[*vmiState]bool{}
+	if e.holders[v.cid.value] == nil {
+		e.holders[v.cid.value] = map[*vmiState]bool{}
 	}
-	holders[v.cid.value][v] = true
+	e.holders[v.cid.value][v] = true
 }
 
-// judgeDuplicate: v got a CID that others hold. Where the terms of the two writers lie on different sides of a
-// deletion or lowering, that is the chance which the design names, and is counted apart.
+// unseen is how long a leader may not have seen what another wrote. A CID that was there for longer was known to
+// whoever drew the same: its right to write had ended else.
+const unseen = 10 * time.Second
+
+// mayMeet says whether only chance keeps the CID that v got from being the other's: their terms lie on different
+// sides of a deletion or lowering, and v was drawn before its writer can be asked to have seen the other.
+func (j *judgement) mayMeet(v, other *vmiState) bool {
+	return other.raised != 0 && v.raised != 0 && j.episodeBetween(other.raised, v.raised) &&
+		!other.landed.IsZero() && !v.landed.IsZero() && v.by.sentBy(v.landed).Sub(other.landed) < unseen
+}
+
+// countChances counts the pairs of CIDs that might have met.
+func (j *judgement) countChances(v *vmiState, now existing) {
+	for _, other := range now.byName {
+		if other.uid != v.uid && other.cid.valid && j.mayMeet(v, other) {
+			j.report.ChancePairs++
+		}
+	}
+}
+
+// judgeChance: two CIDs of which only chance keeps the one from being the other are equal once in as many pairs as
+// there are CIDs, since the stripe is random and the draw in it is. How often that happened must be what can be
+// expected of so many pairs.
+func (j *judgement) judgeChance() {
+	j.report.Chance = float64(j.report.ChancePairs) / j.size()
+	tail := 1.0 // at least the chance of so many
+	for n := range j.report.ByChance {
+		tail *= j.report.Chance / float64(n+1)
+	}
+	if tail < unlikely {
+		j.violated(ruleChance, "%d, of %d pairs that might have met: the chance of one was %.2g", len(j.report.ByChance),
+			j.report.ChancePairs, j.report.Chance)
+	}
+}
+
+// judgeDuplicate: v got a CID that others hold. Where only chance kept them apart, that is the chance which the
+// design names, and is counted apart.
 func (j *judgement) judgeDuplicate(v *vmiState, others map[*vmiState]bool) {
 	for other := range others {
 		if other == v {
@@ -165,7 +209,7 @@ func (j *judgement) judgeDuplicate(v *vmiState, others map[*vmiState]bool) {
 		}
 		what := fmt.Sprintf("CID %s: %s (uid %s) since revision %d and %s (uid %s) since revision %d", v.cid, other.name,
 			other.uid, other.cidRev, v.name, v.uid, v.cidRev)
-		if a, b := raisedAt(other), raisedAt(v); a != 0 && b != 0 && j.episodeBetween(a, b) {
+		if j.mayMeet(v, other) {
 			j.report.ByChance = append(j.report.ByChance, what)
 		} else {
 			j.violated(ruleUnique, "%s", what)

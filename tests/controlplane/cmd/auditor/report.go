@@ -37,6 +37,8 @@ type report struct {
 	Unlogged       int // revisions that the server had no time to log
 	Episodes       []string
 	ByChance       []string
+	ChancePairs    int     // pairs of CIDs that only chance kept apart
+	Chance         float64 // how many of these can be expected to be equal
 	Writers        []summary
 	Late           []landing
 	Failovers      []*failover
@@ -148,7 +150,8 @@ func (r *report) print(to io.Writer) {
 		line("failover: %s", f)
 	}
 	r.printLate(line)
-	line("outside I1 by design: %d episodes, duplicates by chance: %d", len(r.Episodes), len(r.ByChance))
+	line("outside I1 by design: %d episodes; %d pairs of CIDs might have met by a chance of %.2g, %d did", len(r.Episodes),
+		r.ChancePairs, r.Chance, len(r.ByChance))
 	for _, e := range r.Episodes {
 		line("  %s", e)
 	}
@@ -179,8 +182,8 @@ func (r *report) faults() string {
 	return fmt.Sprintf("%d (%s)", sum, strings.Join(list, ", "))
 }
 
-var allRules = []string{ruleUnique, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm, ruleClaim,
-	ruleRight, ruleSlack, ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
+var allRules = []string{ruleUnique, ruleChance, ruleFixed, ruleValid, ruleStripe, ruleUnknown, ruleStrange, ruleTerm,
+	ruleClaim, ruleRight, ruleSlack, ruleResumed, ruleNoRight, ruleAnonymous, ruleUnexpected}
 
 func (r *report) printLate(line func(string, ...any)) {
 	type key struct {

@@ -208,6 +208,35 @@ func taken() *story {
 	return s
 }
 
+// crowded: in a range of 2^20 CIDs a-1 gives 256 of them at once, the Lease is deleted, and b-1 gives as many. One pair
+// in 2^20 is equal by chance; there are 65,536 pairs, and more.
+func crowded(change func(s *story)) func() *story {
+	const each, ofStripe = 8, 32
+	many := func(s *story, ms int, who string, term uint32) {
+		for i := uint32(0); i < each; i++ {
+			s.lease(ms, who, who, term+i)
+			for k := uint32(0); k < ofStripe; k++ {
+				ms++
+				name := fmt.Sprintf("%s-%d-%d", who, i, k)
+				s.give(ms, who, name, "uid-"+name, (term+i)%stripes+k*stripes)
+			}
+			ms++
+		}
+	}
+	return func() *story {
+		s := newStory()
+		s.cidMax = 3 + 1<<20 - 1
+		s.process(0, "a-1", "a")
+		s.process(0, "b-1", "b")
+		many(s, 1000, "a-1", 7)
+		s.deleteLease(1900)
+		s.lease(1950, "b-1", "b-1", 14+stripes)
+		many(s, 2000, "b-1", 15+stripes)
+		change(s)
+		return s
+	}
+}
+
 // selfTests prints how each case went; the last line is for the suite runner.
 func selfTests() int {
 	failed := 0

@@ -45,29 +45,44 @@ var cases = []selfTest{
 		s.give(1600, "a-1", "one", "uid-1b", 7+stripes*4)
 		s.give(1700, "a-1", "two", "uid-2", 7+stripes*3)
 	})},
-	{name: "a shared CID after the Lease was deleted is chance", story: with(begin, func(s *story) {
-		s.logged(1600, "", "delete", "leases", "kubevirt/"+component, 200, "", 0)
-		s.put(leaseKey, "")
-		s.lease(1700, "b-1", "b-1", 7+stripes)
-		s.give(1800, "b-1", "two", "uid-2", 7+stripes*3)
-	}), check: func(r *report) string {
-		return expect("by chance", 1, len(r.ByChance)) + expect("episodes", 1, len(r.Episodes))
-	}},
+	{name: "a shared CID after the Lease was deleted, by a chance that is too small", rule: ruleChance,
+		story: with(begin, func(s *story) {
+			s.deleteLease(1600)
+			s.lease(1700, "b-1", "b-1", 7+stripes)
+			s.give(1800, "b-1", "two", "uid-2", 7+stripes*3)
+		}), check: func(r *report) string {
+			return expect("by chance", 1, len(r.ByChance)) + expect("episodes", 1, len(r.Episodes)) +
+				expect("pairs", 1, r.ChancePairs)
+		}},
+	{name: "a shared CID after the Lease was deleted, where very many were given", story: crowded(func(s *story) {
+		s.give(2500, "b-1", "twice", "uid-twice", 14)
+	}), check: func(r *report) string { return expect("by chance", 1, len(r.ByChance)) }},
+	{name: "two such CIDs are too many", rule: ruleChance, story: crowded(func(s *story) {
+		s.give(2500, "b-1", "twice", "uid-twice", 14)
+		s.give(2501, "b-1", "again", "uid-again", 14+stripes)
+	}), check: func(r *report) string { return expect("by chance", 2, len(r.ByChance)) }},
+	{name: "a shared CID after the Lease was deleted that had long been there to be seen", rule: ruleUnique,
+		story: with(begin, func(s *story) {
+			s.deleteLease(11600)
+			s.lease(11700, "b-1", "b-1", 7+stripes)
+			s.give(11800, "b-1", "two", "uid-2", 7+stripes*3)
+		})},
 	{name: "a shared CID within one term is none, whatever happened before", rule: ruleUnique,
 		story: with(begin, func(s *story) {
-			s.put(leaseKey, "")
+			s.deleteLease(1600)
 			s.lease(1700, "b-1", "b-1", 9)
 			s.give(1800, "b-1", "two", "uid-2", 9+stripes)
 			s.give(1900, "b-1", "three", "uid-3", 9+stripes)
 		})},
-	{name: "a shared CID after the term was lowered is chance", story: with(taken, func(s *story) {
-		s.lease(17000, "", "b-1", 6)
-		s.process(17000, "a-2", "a")
-		s.lease(33000, "a-2", "a-2", 7)
-		s.give(33100, "a-2", "two", "uid-2", 7+stripes*3)
-	}), check: func(r *report) string {
-		return expect("by chance", 1, len(r.ByChance)) + expect("set by hand", 1, r.HandTerms)
-	}},
+	{name: "a shared CID after the term was lowered, by a chance that is too small", rule: ruleChance,
+		story: with(begin, func(s *story) {
+			s.lease(1600, "", "", 6)
+			s.process(1700, "a-2", "a")
+			s.lease(1800, "a-2", "a-2", 7)
+			s.give(1900, "a-2", "two", "uid-2", 7+stripes*3)
+		}), check: func(r *report) string {
+			return expect("by chance", 1, len(r.ByChance)) + expect("set by hand", 1, r.HandTerms)
+		}},
 
 	// From Scheduled on.
 	{name: "a CID that changes while Running", rule: ruleFixed, story: with(begin, func(s *story) {
