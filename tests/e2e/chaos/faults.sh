@@ -268,6 +268,32 @@ the_end() {
 	! grep -lE 'a handle was left open|Sanitizer|lines dropped' "$work"/replica-*/controller-*.log || fail "see the logs"
 }
 
+# kinds_of COMMAND ARGUMENT...: what a test does, as "COUNT KIND" lines, in the auditor's words.
+kinds_of() {
+	case $1 in
+	end_leaders) echo "$3 SIG$2" ;;
+	pause_both) echo "2 SIGSTOP" ;;
+	pause_*) echo "1 SIGSTOP" ;;
+	isolate_leader) echo "1 network: $2" ;;
+	isolate_both) echo "2 network: hold" ;;
+	restart_server) echo "1 server: $([[ ${2-} == --kill ]] && echo kill || echo stop)" ;;
+	forbid_renewals) echo "1 rights: no Lease" ;;
+	edit_lease) echo "1 lease: $2" ;;
+	esac
+	# Stopped until its right had ended.
+	[[ $1 != pause_leader && $1 != pause_both ]] || echo "1 resumed"
+}
+
+# all_injected: the auditor has seen as much of each kind as the tests have claimed to do.
+all_injected() {
+	local kind claimed seen
+	[[ -s $work/claims ]] || fail "nothing was done"
+	while read -r claimed kind; do
+		seen=$(jq --arg kind "$kind" 'if $kind == "resumed" then .Resumed else .Faults[$kind] // 0 end' "$work/figures")
+		((seen >= claimed)) || fail "$kind: claimed to be done $claimed times, the auditor has seen $seen"
+	done < <(awk '{ n = $1; $1 = ""; sum[substr($0, 2)] += n } END { for (kind in sum) print sum[kind], kind }' "$work/claims")
+}
+
 judge_all() {
 	local status=0
 	"$controlplane" audit "$server_dir" --record "$work/record" --proxy a="$work/proxy-a.log" --proxy b="$work/proxy-b.log" \
@@ -277,4 +303,5 @@ judge_all() {
 	(($(jq .CIDs "$work/figures") > 100)) || fail "too few CIDs were given"
 	(($(jq .Raises "$work/figures") > test_count)) || fail "the term was raised too seldom"
 	[[ $quarantine != "$short_quarantine" ]] || (($(jq .Reused "$work/figures") > 0)) || fail "no CID was given again"
+	all_injected
 }

@@ -92,6 +92,7 @@ run() {
 	folder=$work/test-$test_count
 	mkdir "$folder"
 	note fault what "\"$what\""
+	kinds_of "$@" >>"$work/claims"
 	set -m
 	(
 		trap end_jobs EXIT
