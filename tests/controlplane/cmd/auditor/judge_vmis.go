@@ -134,16 +134,24 @@ func (j *judgement) judgeUnlogged(v *vmiState) {
 const unfinished = 10 * time.Second
 
 // duringKill says whether a revision can have been made by a request that the server was killed in: after all
-// that was logged well before a kill, and before all that was received after it.
+// that was logged well before a kill, and before all that was received after it. A kill is written down before it is
+// done, so the server may go on for a while; it is dead for certain when it is started again.
 func (j *judgement) duringKill(rev int64) bool {
-	for _, e := range j.record {
+	for i, e := range j.record {
 		if e.Kind != "server" || e.What != "kill" {
 			continue
+		}
+		dead := e.time()
+		for _, next := range j.record[i+1:] {
+			if next.Kind == "server" {
+				dead = next.time()
+				break
+			}
 		}
 		fits := true
 		for _, r := range j.requests {
 			before := r.ended.Before(e.time().Add(-unfinished))
-			after := r.received.After(e.time())
+			after := r.received.After(dead)
 			if r.rev != 0 && r.done() && !isRead(r.verb) && (before && r.rev >= rev || after && r.rev <= rev) {
 				fits = false
 			}

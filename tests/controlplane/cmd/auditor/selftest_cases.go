@@ -155,6 +155,20 @@ var cases = []selfTest{
 			s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
 			s.lease(4000, "a-1", "a-1", 7)
 		})},
+	{name: "a CID that no request has written, while the server was being killed", story: with(begin, func(s *story) {
+		s.note(1550, `"kind":"server","what":"kill"`)
+		s.lease(1560, "a-1", "a-1", 7)
+		s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		s.note(1600, `"kind":"server","what":"start"`)
+		s.lease(4000, "a-1", "a-1", 7)
+	}), check: func(r *report) string { return expect("unlogged", 1, r.Unlogged) }},
+	{name: "a CID that no request has written, after the server was started again", rule: ruleUnknown,
+		story: with(begin, func(s *story) {
+			s.note(1550, `"kind":"server","what":"kill"`)
+			s.note(1600, `"kind":"server","what":"start"`)
+			s.lease(4000, "a-1", "a-1", 7)
+			s.vmi("two", "uid-2", `{"phase":"Scheduling","VSOCKCID":32775}`)
+		})},
 	{name: "a CID that no request has written, after the server was killed", rule: ruleUnknown,
 		story: with(begin, func(s *story) {
 			s.note(1550, `"kind":"server","what":"kill"`)
