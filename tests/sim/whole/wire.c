@@ -251,6 +251,7 @@ struct line *line_open(struct process *from, void (*receive)(void *data, struct 
 	l->loop = &from->loop;
 	l->receive = receive;
 	l->data = data;
+	l->closed_above = from->dead; /* it is nowhere but in the memory of who is taken apart */
 	if (from->dead || world_strikes(w, FAULT_NO_CONNECTION))
 		l->silent = true;
 	else if (world_strikes(w, FAULT_REFUSED))
