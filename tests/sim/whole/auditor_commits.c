@@ -9,8 +9,9 @@
 /* One raising is of so many at most (DESIGN "Term stripes"). */
 #define MAX_STEP 64
 
-/* After the gate was closed, what was under way may still come; at rest nobody needs longer to notice. */
-#define GATE_US 60000000u
+/* After the gate was closed, what was under way may still come, a piece of a watch 5 minutes late; at rest
+ * nobody needs a minute more to notice. */
+#define GATE_US 360000000u
 
 /* ---- VMIs ---- */
 
