@@ -166,6 +166,15 @@ func (s *story) mode(ms int, replica, mode string) {
 	s.proxy(replica, "mode %d %s", at(ms).UnixNano(), mode)
 }
 
+// heldBack: what replica a sends at sent is let through with the end of the hold, at 13 s.
+func (s *story) heldBack(sent int) {
+	s.open(10, "a", 1)
+	s.up(999, 999, "a", 1, 500)
+	s.mode(8000, "a", "hold")
+	s.up(sent, 13000, "a", 1, 500)
+	s.mode(13000, "a", "pass")
+}
+
 func (s *story) judged() (*report, error) {
 	e := evidence{vmis: s.reader.vmis, leases: s.reader.leases, revision: s.rev, recorded: true}
 	err := s.err

@@ -337,11 +337,7 @@ var cases = []selfTest{
 		s.give(14500, "a-1", "two", "uid-2", 7+stripes)
 	})},
 	{name: "a write that the network held back", story: with(begin, func(s *story) {
-		s.open(10, "a", 1)
-		s.up(999, 999, "a", 1, 500)
-		s.mode(8000, "a", "hold")
-		s.up(9000, 13000, "a", 1, 500)
-		s.mode(13000, "a", "pass")
+		s.heldBack(9000)
 		s.give(13001, "a-1", "two", "uid-2", 7+stripes)
 	}), check: func(r *report) string {
 		if len(r.Late) != 1 || r.Late[0].Why != "sent before the end, then held by the network (hold)" {
@@ -351,11 +347,7 @@ var cases = []selfTest{
 	}},
 	{name: "a write that was sent after the end, into a network that held it", rule: ruleRight,
 		story: with(begin, func(s *story) {
-			s.open(10, "a", 1)
-			s.up(999, 999, "a", 1, 500)
-			s.mode(8000, "a", "hold")
-			s.up(12500, 13000, "a", 1, 500)
-			s.mode(13000, "a", "pass")
+			s.heldBack(12500)
 			s.give(13001, "a-1", "two", "uid-2", 7+stripes)
 		})},
 	{name: "what another process of the replica has sent is no excuse", rule: ruleRight,
@@ -391,20 +383,12 @@ var cases = []selfTest{
 		s.lease(11200, "a-1", "", 7)
 	})},
 	{name: "a list that the network held back", story: with(begin, func(s *story) {
-		s.open(10, "a", 1)
-		s.up(999, 999, "a", 1, 500)
-		s.mode(8000, "a", "hold")
-		s.up(9000, 13000, "a", 1, 500)
-		s.mode(13000, "a", "pass")
+		s.heldBack(9000)
 		s.asks(13001, "a-1", "list", "virtualmachineinstances")
 	}), check: func(r *report) string { return expect("late", 1, len(r.Late)) }},
 	{name: "a list that was sent after the end, into a network that held it", rule: ruleRight,
 		story: with(begin, func(s *story) {
-			s.open(10, "a", 1)
-			s.up(999, 999, "a", 1, 500)
-			s.mode(8000, "a", "hold")
-			s.up(11200, 13000, "a", 1, 500)
-			s.mode(13000, "a", "pass")
+			s.heldBack(11200)
 			s.asks(13001, "a-1", "list", "virtualmachineinstances")
 		})},
 	{name: "a standby reads when it likes", story: with(begin, func(s *story) {
