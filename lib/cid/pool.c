@@ -28,8 +28,8 @@ static uint32_t key_of(uint32_t cid)
 /* The slots of @stripe whose CIDs lie in first..last, as [*from, *to); empty where *from == *to. */
 static void slots_between(uint32_t stripe, uint32_t first, uint32_t last, uint32_t *from, uint32_t *to)
 {
-	*from = first > stripe ? slot_of(first - stripe - 1) + 1
-			       : 0; /* rounded up, without leaving 32 bits */
+	/* Rounded up, without leaving 32 bits. */
+	*from = first > stripe ? slot_of(first - stripe - 1) + 1 : 0;
 	*to = last >= stripe ? slot_of(last - stripe) + 1 : 0;
 	if (*to < *from)
 		*to = *from;

@@ -86,7 +86,6 @@ void election_record_show(struct election_record *r, const struct election_lease
 {
 	uint64_t duration_ms = l->duration_s != 0 ? (uint64_t)l->duration_s * 1000 : own_ms;
 	uint64_t longest_ms = own_ms < LONGEST_DURATION_MS ? LONGEST_DURATION_MS : own_ms;
-
 	char renewed[ELECTION_RENEWED_SIZE];
 
 	copy_cut(renewed, sizeof(renewed), l->renewed != NULL ? l->renewed : "");
