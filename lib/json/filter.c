@@ -7,6 +7,7 @@
 #include "json/filter_impl.h"
 
 const char json_each[] = "[]";
+const char json_whole[] = "{}";
 
 static struct json_node *node_create(const char *key)
 {
@@ -84,18 +85,24 @@ int json_filter_add(struct json_filter *f, const char *const *prefix, const char
 	size_t prefix_len = path_length(prefix);
 	size_t path_len = path_length(path);
 	struct json_node *node = f->root;
+	bool whole;
 
 	assert(field >= 0);
 	if (prefix_len + path_len > JSON_FILTER_MAX_DEPTH)
 		return -E2BIG;
+	whole = path_len > 0 && path[path_len - 1] == JSON_WHOLE;
+	path_len -= whole ? 1 : 0;
 	for (size_t i = 0; i < prefix_len + path_len; i++) {
+		if (node->whole)
+			return -EEXIST;
 		node = node_step(f, node, i < prefix_len ? prefix[i] : path[i - prefix_len]);
 		if (node == NULL)
 			return -ENOMEM;
 	}
-	if (node->field != JSON_NODE_UNWANTED)
+	if (node->field != JSON_NODE_UNWANTED || (whole && (node->members != NULL || node->each != NULL)))
 		return -EEXIST;
 	node->field = field;
+	node->whole = whole;
 	return 0;
 }
 

@@ -17,6 +17,13 @@
 extern const char json_each[];
 #define JSON_EACH json_each
 
+/** As the last step of a path: the object or array before it is wanted as a whole, and reported once, where
+ * it ends, with its text. For values that are small and not known member by member. No path can go on below
+ * it.
+ */
+extern const char json_whole[];
+#define JSON_WHOLE json_whole
+
 /** Paths deeper than this are refused. */
 #define JSON_FILTER_MAX_DEPTH 16
 
@@ -33,7 +40,7 @@ int json_filter_create(struct json_filter **out);
 
 /** Wants the value at @prefix followed by @path; both NULL-terminated, @prefix may be NULL. @field (>= 0) is
  * handed to the reader's callbacks. Keys are copied, but JSON_EACH. Returns 0, -ENOMEM, -EEXIST (that path is
- * wanted already), -E2BIG (too deep). */
+ * wanted already, or as a part of a whole one), -E2BIG (too deep). */
 int json_filter_add(struct json_filter *f, const char *const *prefix, const char *const *path, int field);
 
 void json_filter_free(struct json_filter *f); /* NULL is fine */

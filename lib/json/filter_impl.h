@@ -4,6 +4,7 @@
 #ifndef JSON_FILTER_IMPL_H
 #define JSON_FILTER_IMPL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct json_node {
 	struct json_node *members; /* children by key */
 	struct json_node *each;    /* the child for elements, NULL where none is wanted */
 	int field;                 /* JSON_NODE_UNWANTED: only a step on the way */
+	bool whole;                /* what is there is wanted as text; it has no children */
 	size_t key_len;
 	char key[]; /* NUL-terminated */
 };

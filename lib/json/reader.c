@@ -33,6 +33,11 @@ struct json_reader {
 	const struct json_node *node;   /* that of the next or current value; NULL: unwanted */
 	const struct json_node *nodes[JSON_FILTER_MAX_DEPTH + 1];
 
+	/* The object or array that is being kept whole. */
+	const char *whole_from; /* what is not in @whole yet; NULL: there is none */
+	struct buf whole;
+	bool whole_cut;
+
 	/* The scalar or key that is being read. */
 	struct json_text text;
 	struct buf scratch;
@@ -88,6 +93,41 @@ static int emit(struct json_reader *r, enum json_value_kind kind, bool cut)
 	return r->events->value == NULL ? 0 : r->events->value(r->data, r->node->field, &value);
 }
 
+/* ---- whole containers ---- */
+
+/* What was read of it since the last time. */
+static int keep_whole(struct json_reader *r, const char *end)
+{
+	int rc = r->whole_cut ? 0 : buf_add(&r->whole, r->whole_from, (size_t)(end - r->whole_from));
+
+	if (rc == -EMSGSIZE) {
+		buf_reset(&r->whole);
+		r->whole_cut = true;
+	}
+	r->whole_from = end;
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static void begin_whole(struct json_reader *r)
+{
+	buf_reset(&r->whole);
+	r->whole_cut = false;
+	r->whole_from = r->at;
+}
+
+static int emit_whole(struct json_reader *r, int field)
+{
+	struct json_value value = {
+		.kind = r->position.in_object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY,
+		.cut = r->whole_cut,
+		.text = buf_str(&r->whole),
+		.len = r->whole.len,
+	};
+
+	r->whole_from = NULL;
+	return r->events->value == NULL ? 0 : r->events->value(r->data, field, &value);
+}
+
 /* A value has ended: on to the next one. */
 static enum json_expected value_ended(struct json_reader *r)
 {
@@ -125,7 +165,9 @@ static enum json_expected open_container(struct json_reader *r, bool object)
 
 	if (r->position.depth == JSON_READER_MAX_DEPTH)
 		return fail(r, "nested too deeply");
-	if (is_wanted(r)) {
+	if (node != NULL && node->whole) {
+		begin_whole(r);
+	} else if (is_wanted(r)) {
 		int rc = emit(r, object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, false);
 
 		if (rc != 0)
@@ -144,6 +186,8 @@ static int leave_followed(struct json_reader *r)
 {
 	const struct json_node *node = r->nodes[--r->followed];
 
+	if (node->whole)
+		return emit_whole(r, node->field);
 	if (node->field == JSON_NODE_UNWANTED || r->events->end == NULL)
 		return 0;
 	return r->events->end(r->data, node->field);
@@ -156,8 +200,11 @@ static enum json_expected close_container(struct json_reader *r, bool object)
 	if (r->position.in_object != object)
 		return fail(r, object ? "',' or ']' expected" : "',' or '}' expected");
 	if (r->position.depth == r->followed) {
-		int rc = leave_followed(r);
+		int rc;
 
+		if (r->whole_from != NULL && keep_whole(r, r->at + 1) != 0)
+			return out_of_memory(r);
+		rc = leave_followed(r);
 		if (rc != 0)
 			return refused(r, rc);
 	}
@@ -442,8 +489,12 @@ int json_reader_feed(struct json_reader *r, const char *bytes, size_t n, struct 
 		return 0;
 	end = bytes + n;
 	r->at = bytes;
+	if (r->whole_from != NULL)
+		r->whole_from = bytes;
 	while (r->position.expected != JSON_FAILED && r->at < end)
 		read_document(r, bytes, end);
+	if (r->whole_from != NULL && r->position.expected != JSON_FAILED && keep_whole(r, end) != 0)
+		r->position.expected = out_of_memory(r);
 	r->offset += (uint64_t)(r->at - bytes);
 	r->at = NULL;
 	return r->position.expected == JSON_FAILED ? report(r, err) : 0;
@@ -464,6 +515,7 @@ void json_reader_reset(struct json_reader *r)
 	r->followed = 0;
 	r->inside = NULL;
 	r->node = NULL;
+	r->whole_from = NULL;
 	buf_reset(&r->scratch);
 }
 
@@ -481,6 +533,7 @@ int json_reader_create(struct json_reader **out, const struct json_filter *filte
 	r->events = events;
 	r->data = data;
 	buf_init(&r->scratch, longest);
+	buf_init(&r->whole, limits->max_whole);
 	json_reader_reset(r);
 	*out = r;
 	return 0;
@@ -491,5 +544,6 @@ void json_reader_free(struct json_reader *r)
 	if (r == NULL)
 		return;
 	buf_free(&r->scratch);
+	buf_free(&r->whole);
 	free(r);
 }

@@ -35,16 +35,19 @@ enum json_value_kind {
 	JSON_VALUE_NUMBER, /* text is the number as it stood in the document */
 	JSON_VALUE_STRING, /* text is the content, unescaped, UTF-8; it may hold NUL bytes (\u0000). A
 			      surrogate without its other half is U+FFFD, as in Go */
-	JSON_VALUE_OBJECT, /* reported where it begins; its wanted members follow */
+	JSON_VALUE_OBJECT, /* reported where it begins; its wanted members follow. Where it is wanted as a
+			      whole (JSON_WHOLE), reported where it ends, without end(): text is
+			      the JSON as it stood in the document */
 	JSON_VALUE_ARRAY,  /* likewise */
 };
 
 struct json_value {
 	enum json_value_kind kind;
-	bool cut;         /* a string or number longer than max_text: text holds its beginning (whole UTF-8
-			     sequences) */
-	const char *text; /* NUL-terminated, borrowed during the callback; "" unless number or string */
-	size_t len;       /* bytes of text without the NUL */
+	bool cut; /* a string or number longer than max_text: text holds its beginning (whole UTF-8
+		     sequences); a whole object or array longer than max_whole: text is "" */
+	const char
+		*text; /* NUL-terminated, borrowed during the callback; "" unless number, string or whole */
+	size_t len;    /* bytes of text without the NUL */
 };
 
 /** Each may be NULL where nobody cares. */
@@ -64,6 +67,7 @@ struct json_reader;
 
 struct json_reader_limits {
 	size_t max_text;       /* longest wanted string or number kept whole, bytes */
+	size_t max_whole;      /* longest object or array that is wanted as a whole, bytes */
 	uint64_t max_document; /* most bytes of one top-level value; 0 = no limit (WCH-2: 16 MiB for a watch
 				  frame). The white space that ends a top-level number is counted */
 };

@@ -121,7 +121,9 @@ int list_reader_create(struct list_reader **out, struct reflector_object *object
 	static const struct json_reader_events events = {list_on_value, list_on_end, list_on_document};
 	/* No limit on a page: the server decides how much fits, nothing of it is kept here. */
 	const struct json_reader_limits limits = {
-		.max_text = max_text > REFLECTOR_OBJECT_MIN_TEXT ? max_text : REFLECTOR_OBJECT_MIN_TEXT};
+		.max_text = max_text > REFLECTOR_OBJECT_MIN_TEXT ? max_text : REFLECTOR_OBJECT_MIN_TEXT,
+		.max_whole = REFLECTOR_OBJECT_MAX_WHOLE,
+	};
 	struct list_reader *lr = calloc(1, sizeof(*lr));
 	int rc;
 

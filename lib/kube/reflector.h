@@ -90,10 +90,10 @@ struct reflector_options {
 	 * namespace with fieldSelector=metadata.name=NAME, which RBAC allows by resourceNames. */
 	const char *namespace;
 	const char *name;
-	/** Wanted members, paths relative to the object, no path twice. The reflector reads some members
-	 * itself and they cannot be named here: the object as such, metadata.resourceVersion (handed to
-	 * object()), and what a watch's ERROR event holds in the object's place: kind, code, reason, message,
-	 * details.retryAfterSeconds. */
+	/** Wanted members, paths relative to the object, no path twice; whole ones up to 256 KiB. The
+	 * reflector reads some members itself and they cannot be named here: the object as such,
+	 * metadata.resourceVersion (handed to object()), and what a watch's ERROR event holds in the object's
+	 * place: kind, code, reason, message, details.retryAfterSeconds. */
 	const struct json_field *fields;
 	size_t field_count;
 	const struct reflector_handler *handler;

@@ -21,6 +21,9 @@
  * object's key (316 bytes) in base64, a Status message is cut anyway. */
 #define REFLECTOR_OBJECT_MIN_TEXT 4096
 
+/** Longest wanted object or array that is kept as a whole (JSON_WHOLE). */
+#define REFLECTOR_OBJECT_MAX_WHOLE (256u << 10)
+
 struct reflector_object {
 	const struct json_field *fields; /* borrowed */
 	size_t field_count;

@@ -202,6 +202,7 @@ int watch_reader_create(struct watch_reader **out, const struct watch_reader_opt
 	const struct json_reader_limits limits = {
 		.max_text = options->max_text > REFLECTOR_OBJECT_MIN_TEXT ? options->max_text
 									  : REFLECTOR_OBJECT_MIN_TEXT,
+		.max_whole = REFLECTOR_OBJECT_MAX_WHOLE,
 		.max_document = options->max_frame,
 	};
 	struct watch_reader *wr = calloc(1, sizeof(*wr));

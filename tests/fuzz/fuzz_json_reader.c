@@ -30,6 +30,13 @@ static const struct oracle_wish wishes[] = {
 	{{JSON_EACH, JSON_EACH, JSON_EACH, JSON_EACH}, 10},
 };
 
+/* What is wanted as a whole has no members in jansson's tree to be compared with, only chunks. */
+static const struct oracle_wish whole_wishes[] = {
+	{{"a", JSON_WHOLE}, 0},
+	{{"items", JSON_EACH, JSON_WHOLE}, 1},
+	{{JSON_EACH, JSON_WHOLE}, 2},
+};
+
 struct reading {
 	int rc;
 	bool boundary;
@@ -194,8 +201,8 @@ static void check_against_jansson(const struct reading *seen, const char *bytes,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct json_reader_limits wide = {.max_text = SIZE_MAX / 4};
-	const struct json_reader_limits narrow = {.max_text = 5, .max_document = 50};
+	const struct json_reader_limits wide = {.max_text = SIZE_MAX / 4, .max_whole = SIZE_MAX / 4};
+	const struct json_reader_limits narrow = {.max_text = 5, .max_whole = 9, .max_document = 50};
 	struct json_filter *filter = oracle_filter(wishes, ARRAY_LEN(wishes));
 	struct reading reading = {0};
 	AUTO_BUF struct buf text;
@@ -208,6 +215,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_chunks(&reading, filter, &narrow, text.data, text.len);
 	check_chunks(&reading, filter, &wide, text.data, text.len);
 	check_against_jansson(&reading, text.data, text.len);
+	json_filter_free(filter);
+	filter = oracle_filter(whole_wishes, ARRAY_LEN(whole_wishes));
+	check_chunks(&reading, filter, &narrow, text.data, text.len);
+	check_chunks(&reading, filter, &wide, text.data, text.len);
 	transcript_free(&reading.transcript);
 	json_filter_free(filter);
 	return 0;

@@ -23,9 +23,15 @@ static void given_wanted(const char *const *path, int field)
 	ck_assert_int_eq(json_filter_add(filter, NULL, path, field), 0);
 }
 
+#define MAX_WHOLE 32
+
 static void given_reader(size_t max_text, uint64_t max_document)
 {
-	struct json_reader_limits limits = {.max_text = max_text, .max_document = max_document};
+	struct json_reader_limits limits = {
+		.max_text = max_text,
+		.max_whole = MAX_WHOLE,
+		.max_document = max_document,
+	};
 
 	ck_assert_int_eq(json_reader_create(&reader, filter, &limits, &transcript_events, &transcript), 0);
 }
@@ -466,6 +472,50 @@ START_TEST(nothing_to_free_is_fine)
 }
 END_TEST
 
+START_TEST(what_is_wanted_as_a_whole_is_reported_with_its_text)
+{
+	given_no_wishes();
+	given_wanted(PATH("items", JSON_EACH, "spec", JSON_WHOLE), 1);
+	given_wanted(PATH("items", JSON_EACH, "name"), 2);
+	given_reader(64, 0);
+	then_reading_gives(
+		"{\"spec\":{},\"items\":[{\"spec\":{\"a\": [1,{}],\"b\":\"\\u0041\"},\"name\":\"x\"},"
+		"{\"name\":\"y\",\"spec\":[ {\"spec\":3} ]},{\"spec\":7},{\"spec\":{}}]}",
+		"value 1 object {\\\"a\\\": [1,{}],\\\"b\\\":\\\"\\\\u0041\\\"}\n"
+		"value 2 string x\nvalue 2 string y\nvalue 1 array [ {\\\"spec\\\":3} ]\n"
+		"value 1 number 7\nvalue 1 object {}\ndocument\n");
+	done();
+}
+END_TEST
+
+START_TEST(what_is_too_long_as_a_whole_is_reported_as_cut)
+{
+	given_no_wishes();
+	given_wanted(PATH("spec", JSON_WHOLE), 1);
+	given_reader(64, 0);
+	then_reading_gives("{\"spec\":[1234567890123456789012345678,0]}",
+			   "value 1 array [1234567890123456789012345678,0]\ndocument\n");
+	then_reading_gives("{\"spec\":[1234567890123456789012345678, 0]}", "value 1 array cut \ndocument\n");
+	then_reading_gives("{\"spec\":[12345678901234567890123456789012345678901234567890],\"spec\":[1]}",
+			   "value 1 array cut \nvalue 1 array [1]\ndocument\n");
+	done();
+}
+END_TEST
+
+START_TEST(nothing_can_be_wanted_below_a_whole)
+{
+	given_no_wishes();
+	given_wanted(PATH("spec", JSON_WHOLE), 1);
+	ck_assert_int_eq(json_filter_add(filter, NULL, PATH("spec", "a"), 2), -EEXIST);
+	ck_assert_int_eq(json_filter_add(filter, NULL, PATH("spec"), 2), -EEXIST);
+	given_wanted(PATH("status", "a"), 3);
+	ck_assert_int_eq(json_filter_add(filter, NULL, PATH("status", JSON_WHOLE), 4), -EEXIST);
+	given_reader(64, 0);
+	then_reading_gives("{\"status\":{\"a\":1}}", "value 3 number 1\ndocument\n");
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -490,6 +540,9 @@ int main(void)
 		after_a_reset_nothing_is_left_of_the_input_before,
 		a_reader_without_callbacks_checks_the_grammar,
 		nothing_to_free_is_fine,
+		what_is_wanted_as_a_whole_is_reported_with_its_text,
+		what_is_too_long_as_a_whole_is_reported_as_cut,
+		nothing_can_be_wanted_below_a_whole,
 	};
 
 	return suite_run("json_reader", tests, ARRAY_LEN(tests));
