@@ -23,7 +23,8 @@ sources_hash() {
 }
 
 # What can be built, and from which package.
-declare -A packages=([controlplane]=. [kubectl]=./cmd/kubectl [auditor]=./cmd/auditor)
+declare -A packages=([controlplane]=. [kubectl]=./cmd/kubectl [auditor]=./cmd/auditor
+	[kubevirt]=./cmd/kubevirt)
 
 # The path at which `build` leaves a binary: binary_path NAME.
 binary_path() {
@@ -145,6 +146,6 @@ build_server() {
 
 build() {
 	build_server
-	build_missing auditor
+	build_missing auditor kubevirt
 	say "all is built in $cache"
 }

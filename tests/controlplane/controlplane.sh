@@ -24,7 +24,8 @@ usage() {
 	cat <<-END
 		usage: controlplane.sh COMMAND
 
-		  build                     build the server and the auditor (and kubectl, if the installed one is too old)
+		  build                     build the server, the auditor and the stand-ins for KubeVirt (and kubectl, if
+		                            the installed one is too old)
 		  up [--tie PID] DIR        start one in the new folder DIR; with --tie it ends when PID does
 		  down DIR                  end it; DIR stays, for its logs
 		  stop [--kill] DIR         end the process, orderly or by SIGKILL, to be started again ...
@@ -33,6 +34,7 @@ usage() {
 		  token DIR NAMESPACE NAME  print a token of that ServiceAccount, good for an hour
 		  audit DIR [OPTION]...     judge all that ever happened to the VMIs of a running one (cmd/auditor)
 		  audit --self-test         show that the auditor finds what it is there to find
+		  kubevirt DIR ARGUMENT...  run a stand-in for one of KubeVirt's components (cmd/kubevirt; -h says which)
 
 		DIR/env sets KUBECONFIG, APISERVER_URL, CONTROLPLANE_DIR and PATH; DIR/log and DIR/audit.log
 		are the server's. README.md has the environment variables.
@@ -350,6 +352,16 @@ audit() {
 	exec "$(binary_path auditor)" --etcd "$(cat "$dir/etcd.url")" --audit-log "$dir/audit.log" "$@"
 }
 
+# The process becomes the stand-in: whatever ends it, or ends with it, is set up by the caller.
+kubevirt() {
+	local dir
+	(($# >= 2)) || bad_usage
+	build_missing kubevirt
+	dir=$(existing "${1-}")
+	shift
+	KUBECONFIG=$dir/kubeconfig exec "$(binary_path kubevirt)" "$@"
+}
+
 # Asks process $1, a child of ours, to end, and makes it.
 end_child() {
 	local pid=$1 end=$((SECONDS + leave_s))
@@ -421,7 +433,7 @@ main() {
 	(($# == 0)) || shift
 	case $command in
 	build) build ;;
-	up | stop | start | token | audit | run) "$command" "$@" ;;
+	up | stop | start | token | audit | kubevirt | run) "$command" "$@" ;;
 	down) stop "$@" ;;
 	-h | --help | help) usage ;;
 	*) bad_usage ;;
