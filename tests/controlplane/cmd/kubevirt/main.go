@@ -3,6 +3,7 @@
 // virtual machine ever runs. It shares no code with KubeVirt.
 //
 //	kubevirt install         what KubeVirt's operator leaves behind: accounts, roles, the KubeVirt CR's status
+//	kubevirt virt-api        the admission webhooks (virtapi.go, admit.go, gate.go)
 //
 // Each prints "ready" when it works, logs to standard error and ends at SIGTERM. $KUBECONFIG must be an admin's: by
 // it each gets a token of the account that it acts as.
@@ -27,6 +28,7 @@ type options struct {
 	namespace  string
 	readyFile  string
 	install    installOptions
+	api        apiOptions
 }
 
 // command runs until ctx ends; it calls ready once it works.
@@ -37,10 +39,11 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"install": {"accounts, roles and the status of the KubeVirt CR", installFlags, install},
+	"install":  {"accounts, roles and the status of the KubeVirt CR", installFlags, install},
+	"virt-api": {"the admission webhooks", apiFlags, runAPI},
 }
 
-var order = []string{"install"}
+var order = []string{"install", "virt-api"}
 
 // usageError is a mistake of the caller.
 type usageError struct{ error }
