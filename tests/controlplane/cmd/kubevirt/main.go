@@ -4,6 +4,8 @@
 //
 //	kubevirt install         what KubeVirt's operator leaves behind: accounts, roles, the KubeVirt CR's status
 //	kubevirt virt-api        the admission webhooks (virtapi.go, admit.go, gate.go)
+//	kubevirt virt-controller VMI -> pod -> Scheduled with a CID of its own (controller.go, lifecycle.go, cids.go)
+//	kubevirt virt-handler    Scheduled -> Running (handler.go); virt-controller has it built in unless told otherwise
 //
 // Each prints "ready" when it works, logs to standard error and ends at SIGTERM. $KUBECONFIG must be an admin's: by
 // it each gets a token of the account that it acts as.
@@ -27,8 +29,11 @@ type options struct {
 	kubeconfig string
 	namespace  string
 	readyFile  string
+	workers    int
 	install    installOptions
 	api        apiOptions
+	controller controllerOptions
+	handler    handlerOptions
 }
 
 // command runs until ctx ends; it calls ready once it works.
@@ -39,11 +44,13 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"install":  {"accounts, roles and the status of the KubeVirt CR", installFlags, install},
-	"virt-api": {"the admission webhooks", apiFlags, runAPI},
+	"install":         {"accounts, roles and the status of the KubeVirt CR", installFlags, install},
+	"virt-api":        {"the admission webhooks", apiFlags, runAPI},
+	"virt-controller": {"makes pods, allocates CIDs at Scheduled", controllerFlags, runController},
+	"virt-handler":    {"Scheduled -> Running, as a process of its own", handlerFlags, runHandler},
 }
 
-var order = []string{"install", "virt-api"}
+var order = []string{"install", "virt-api", "virt-controller", "virt-handler"}
 
 // usageError is a mistake of the caller.
 type usageError struct{ error }
@@ -120,6 +127,16 @@ func parse(name string, c command, args []string) (*options, error) {
 		return nil, usageError{errors.New("neither --kubeconfig nor $KUBECONFIG is set")}
 	}
 	return o, nil
+}
+
+func workersFlag(f *flag.FlagSet, o *options) {
+	o.workers = 10
+	f.Func("workers", "how many objects it works at the same time (default 10)", func(value string) error {
+		if n, err := fmt.Sscanf(value, "%d", &o.workers); n != 1 || err != nil || o.workers < 1 || o.workers > 1000 {
+			return errors.New("not a number from 1 to 1000")
+		}
+		return nil
+	})
 }
 
 func sayReady(file string) error {
