@@ -6,6 +6,7 @@
 //	kubevirt virt-api        the admission webhooks (virtapi.go, admit.go, gate.go)
 //	kubevirt virt-controller VMI -> pod -> Scheduled with a CID of its own (controller.go, lifecycle.go, cids.go)
 //	kubevirt virt-handler    Scheduled -> Running (handler.go); virt-controller has it built in unless told otherwise
+//	kubevirt kubelet         makes virt-launcher pods ready and lets them go (kubelet.go)
 //
 // Each prints "ready" when it works, logs to standard error and ends at SIGTERM. $KUBECONFIG must be an admin's: by
 // it each gets a token of the account that it acts as.
@@ -34,6 +35,7 @@ type options struct {
 	api        apiOptions
 	controller controllerOptions
 	handler    handlerOptions
+	kubelet    kubeletOptions
 }
 
 // command runs until ctx ends; it calls ready once it works.
@@ -48,9 +50,10 @@ var commands = map[string]command{
 	"virt-api":        {"the admission webhooks", apiFlags, runAPI},
 	"virt-controller": {"makes pods, allocates CIDs at Scheduled", controllerFlags, runController},
 	"virt-handler":    {"Scheduled -> Running, as a process of its own", handlerFlags, runHandler},
+	"kubelet":         {"makes virt-launcher pods ready", kubeletFlags, runKubelet},
 }
 
-var order = []string{"install", "virt-api", "virt-controller", "virt-handler"}
+var order = []string{"install", "virt-api", "virt-controller", "virt-handler", "kubelet"}
 
 // usageError is a mistake of the caller.
 type usageError struct{ error }
