@@ -26,17 +26,30 @@ sources_hash() {
 declare -A packages=([controlplane]=. [kubectl]=./cmd/kubectl [auditor]=./cmd/auditor
 	[kubevirt]=./cmd/kubevirt)
 
-# The path at which `build` leaves a binary: binary_path NAME.
-binary_path() {
-	local sources
-	sources=$(cd "$here" && echo "${packages[$1]}"/*.go)
-	# shellcheck disable=SC2086 # no source has a blank in its name
-	echo "$cache/$1-$(sources_hash go.mod go.sum $sources)/$1"
+# The Kubernetes that the server is: the default, or an older one that differs in nothing but its modules.
+case ${VSOCK_KUBERNETES-} in
+'' | 1.36) server_modules=go.mod ;;
+1.34) server_modules=kubernetes-1.34.mod ;;
+*) die "VSOCK_KUBERNETES must be 1.36 or 1.34, not $VSOCK_KUBERNETES" ;;
+esac
+
+# Prints which file of $here says what modules binary NAME is made of. Its sums are beside it.
+module_file() {
+	if [[ $1 == controlplane ]]; then echo "$server_modules"; else echo go.mod; fi
 }
 
-# The version that the sources in go.mod stand for, as Kubernetes writes it.
+# The path at which `build` leaves a binary: binary_path NAME.
+binary_path() {
+	local modules sources
+	modules=$(module_file "$1")
+	sources=$(cd "$here" && echo "${packages[$1]}"/*.go)
+	# shellcheck disable=SC2086 # no source has a blank in its name
+	echo "$cache/$1-$(sources_hash "$modules" "${modules%.mod}.sum" $sources)/$1"
+}
+
+# The version of Kubernetes that the modules of binary NAME stand for, as Kubernetes writes it.
 kubernetes_version() {
-	sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/go.mod"
+	sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/$(module_file "$1")"
 }
 
 # True when the go at $1 can build this module. Go 1.21 and newer fetch the toolchain that go.mod asks for, if
@@ -89,7 +102,7 @@ jobs() {
 # build_binary NAME: the lock is held.
 build_binary() {
 	local out version go tmp
-	version=$(kubernetes_version)
+	version=$(kubernetes_version "$1")
 	out=$(binary_path "$1")
 	[[ -x $out ]] && return
 	go=$(find_go)
@@ -98,7 +111,7 @@ build_binary() {
 		export GOPATH=$cache/go GOCACHE=$cache/go-build GOFLAGS="${GOFLAGS-} -modcacherw"
 	fi
 	mkdir -p -- "$tmp"
-	(cd "$here" && GOTOOLCHAIN=auto CGO_ENABLED=0 nice -n 5 "$go" build -p "$(jobs)" \
+	(cd "$here" && GOTOOLCHAIN=auto CGO_ENABLED=0 nice -n 5 "$go" build -p "$(jobs)" -modfile="$(module_file "$1")" \
 		-trimpath -buildvcs=false -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" \
 		-o "$tmp/$1" "${packages[$1]}") >&2 || die "building $1 failed"
 	rm -rf -- "${out%/*}"
@@ -121,13 +134,12 @@ kubectl_folder() {
 
 # build_missing NAME...: prints one line on what it does, and nothing where there is nothing to do.
 build_missing() {
-	local name missing=()
+	local name missing=() versions=()
 	for name; do
-		[[ -x $(binary_path "$name") ]] || missing+=("$name")
+		[[ -x $(binary_path "$name") ]] || missing+=("$name") versions+=("$name@$(kubernetes_version "$name")")
 	done
 	((${#missing[@]} > 0)) || return 0
-	say "building for Kubernetes $(kubernetes_version) into $cache: ${missing[*]}" \
-		"(about 5 minutes from nothing, then not again)"
+	say "building into $cache: ${versions[*]} (about 5 minutes from nothing, then not again)"
 	mkdir -p -- "$cache"
 	{
 		flock 9 # whoever comes second waits here, and then finds the work done
