@@ -1,9 +1,11 @@
 /**
- * gate: may CIDs be given? What the VSOCK feature gate of the KubeVirt CR says, and what a flag overrides.
+ * gate: may CIDs be given? What KubeVirt decides about its VSOCK feature gate, and what a flag overrides.
  *
- * Exactly one CR that is not being deleted counts; it also names the namespace in which KubeVirt, and so our
- * Lease, lives. In it featureGates wins over disabledFeatureGates, and in neither list the gate is off
- * (KubeVirt up to 1.9: Alpha). Pure; not thread-safe.
+ * Exactly one CR that is deployed and not being deleted counts, as for KubeVirt's own components; it also
+ * names the namespace in which KubeVirt, and so our Lease, lives. Its feature gates are read as KubeVirt
+ * reads them (kubevirt.md section 3, Precedence): a gate that is GA is on; else featureGates wins over
+ * disabledFeatureGates; in neither list, Beta is on and Alpha is off. How far VSOCK is depends on the version
+ * that runs, which is not in the CR's lists but in one table of gate.c. Pure; not thread-safe.
  */
 #ifndef CONTROLLER_GATE_H
 #define CONTROLLER_GATE_H
@@ -15,6 +17,29 @@
 #include "controller/kubevirt.h"
 
 enum gate_override { GATE_AUTO, GATE_ON, GATE_OFF };
+
+/** Why the gate is open or closed. */
+enum gate_reason {
+	GATE_NOT_READ,
+	GATE_NO_CR,
+	GATE_MANY_CRS,
+	GATE_NOT_DEPLOYED,
+	GATE_FLAG_ON,
+	GATE_FLAG_OFF,
+	GATE_GENERAL,         /* GA: always on */
+	GATE_ENABLED,         /* named by featureGates */
+	GATE_DISABLED,        /* named by disabledFeatureGates */
+	GATE_DEFAULT_ON,      /* Beta, in neither list */
+	GATE_DEFAULT_OFF,     /* Alpha, in neither list */
+	GATE_UNKNOWN_VERSION, /* in neither list, and not known how far VSOCK is: as if Alpha */
+	GATE_REASONS,
+};
+
+/** In one word, for a metric's label. */
+const char *gate_reason_name(enum gate_reason reason);
+
+/** In words, for people. */
+const char *gate_reason_text(enum gate_reason reason);
 
 /** Most CRs that are told apart. KubeVirt allows one; with more, none of them counts. */
 #define GATE_MAX_CRS 16
@@ -34,8 +59,9 @@ struct gate {
 
 struct gate_verdict {
 	bool open;
-	const char *reason;    /* why, for logs and metrics; a static string */
-	const char *namespace; /* of the CR that counts; "" where none does. Borrowed until the next change */
+	enum gate_reason reason;
+	const struct kubevirt
+		*cr; /* the one that counts, NULL where none does. Borrowed until the next change */
 };
 
 void gate_init(struct gate *g, enum gate_override override);

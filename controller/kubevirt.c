@@ -3,12 +3,16 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/utf8.h"
 #include "controller/identity.h"
 
 enum kubevirt_field_id {
 	FIELD_NAMESPACE,
 	FIELD_NAME,
+	FIELD_UID,
 	FIELD_DELETED,
+	FIELD_PHASE,
+	FIELD_VERSION,
 	FIELD_ENABLED_GATES,
 	FIELD_ENABLED_GATE,
 	FIELD_DISABLED_GATES,
@@ -21,7 +25,10 @@ enum kubevirt_field_id {
 const struct json_field kubevirt_fields[] = {
 	{FIELD_NAMESPACE, PATH("metadata", "namespace")},
 	{FIELD_NAME, PATH("metadata", "name")},
+	{FIELD_UID, PATH("metadata", "uid")},
 	{FIELD_DELETED, PATH("metadata", "deletionTimestamp")},
+	{FIELD_PHASE, PATH("status", "phase")},
+	{FIELD_VERSION, PATH("status", "observedKubeVirtVersion")},
 	{FIELD_ENABLED_GATES, DEVELOPER_PATH("featureGates")},
 	{FIELD_ENABLED_GATE, DEVELOPER_PATH("featureGates", JSON_EACH)},
 	{FIELD_DISABLED_GATES, DEVELOPER_PATH("disabledFeatureGates")},
@@ -47,6 +54,15 @@ static void read_name(struct kubevirt *k, char *out, size_t room, const struct j
 		mark_unreadable(k, field);
 }
 
+static void read_version(struct kubevirt *k, const struct json_value *value)
+{
+	size_t n = value->kind == JSON_VALUE_STRING ? utf8_cut(value->text, value->len, KUBEVIRT_VERSION_MAX)
+						    : 0;
+
+	memcpy(k->version, value->text, n);
+	k->version[n] = '\0';
+}
+
 static bool names_gate(const struct json_value *value)
 {
 	return value->kind == JSON_VALUE_STRING && !value->cut && value->len == strlen(KUBEVIRT_GATE) &&
@@ -69,6 +85,15 @@ void kubevirt_value(struct kubevirt *k, int field, const struct json_value *valu
 		break;
 	case FIELD_NAME:
 		read_name(k, k->name, sizeof(k->name), value, "metadata.name");
+		break;
+	case FIELD_UID:
+		read_name(k, k->uid, sizeof(k->uid), value, "metadata.uid");
+		break;
+	case FIELD_PHASE:
+		k->deployed = value->kind == JSON_VALUE_STRING && value->len > 0;
+		break;
+	case FIELD_VERSION:
+		read_version(k, value);
 		break;
 	case FIELD_DELETED:
 		k->deleting = value->kind != JSON_VALUE_NULL;

@@ -13,10 +13,18 @@
 /** The feature gate that this program serves; compared exactly (kubevirt.md section 3). */
 #define KUBEVIRT_GATE "VSOCK"
 
+/** Longer versions are cut: they are for people, and none that is known is as long. */
+#define KUBEVIRT_VERSION_MAX 63
+
 struct kubevirt {
 	char namespace[VMI_NAMESPACE_MAX + 1];
 	char name[VMI_NAME_MAX + 1];
+	char uid[VMI_UID_MAX + 1];
+	char version[KUBEVIRT_VERSION_MAX +
+		     1]; /* status.observedKubeVirtVersion: what runs; "" before that is known */
 	bool deleting;
+	bool deployed; /* status.phase is set: virt-operator has taken it up, and KubeVirt's components go by
+			  it */
 	bool gate_enabled;      /* featureGates names the gate */
 	bool gate_disabled;     /* disabledFeatureGates names it (KubeVirt >= 1.8) */
 	const char *unreadable; /* NULL, or the first field of a wrong type (a static string) */

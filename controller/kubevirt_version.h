@@ -1,0 +1,27 @@
+/**
+ * kubevirt_version: what release of KubeVirt a text like status.observedKubeVirtVersion means.
+ *
+ * Releases are "v1.8.3"; "v1.10.0-rc.1" comes before the release of that number (SemVer 2.0.0, section 11),
+ * "v1.9.0-123-gd923fdb", as git describe says of a build from a branch, after it. Anything else ("devel", a
+ * branch, a digest) is not known. Pure.
+ */
+#ifndef CONTROLLER_KUBEVIRT_VERSION_H
+#define CONTROLLER_KUBEVIRT_VERSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kubevirt_version {
+	bool known;
+	bool before; /* a pre-release: older than the release of this number */
+	uint32_t major;
+	uint32_t minor;
+	uint32_t patch;
+};
+
+struct kubevirt_version kubevirt_version_parse(const char *text);
+
+/** Whether it is MAJOR.MINOR.0 or newer; false where it is not known. */
+bool kubevirt_version_at_least(const struct kubevirt_version *v, uint32_t major, uint32_t minor);
+
+#endif
