@@ -10,11 +10,11 @@
 #define SERVER_BACKOFF_INITIAL_MS 500
 #define SERVER_BACKOFF_MAX_MS     5000
 
-/* In vmi_record.told: a write was refused, which was not yet worth an event. */
-#define TOLD_REFUSED_ONCE (1u << 15)
-
-/* Migrations in a row whose CIDs are followed up; the one before is always. */
-#define MAX_SOURCES VMI_MAX_HOLDS
+/* In vmi_record.told: a write was refused, or its outcome is unknown, for the first time. A server that
+ * starts forbids everything until its rules are loaded, and connections get lost: once is not worth an event.
+ */
+#define TOLD_REFUSED_ONCE (1u << 31)
+#define TOLD_UNKNOWN_ONCE (1u << 30)
 
 /* So many terms before our first one can a leader have had whose writes are still under way: it may have made
  * two of the largest steps. */
@@ -34,6 +34,7 @@ int allocator_create(struct allocator **out, const struct allocator_options *opt
 	if (a == NULL)
 		return -ENOMEM;
 	a->options = *options;
+	a->writes_left = ALLOCATOR_UNLIMITED;
 	rc = vmi_store_init(&a->store, rng_u64(options->rng));
 	if (rc != 0)
 		goto err_after_alloc;
@@ -79,13 +80,16 @@ void allocator_free(struct allocator *a)
 
 void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n)
 {
-	uint16_t bit = (uint16_t)(1u << n.kind);
+	uint32_t bit = 1u << n.kind;
+	uint32_t once = 0;
 
-	_Static_assert(NOTICE_COUNT <= 15, "vmi_record.told has a bit for each kind, and one more");
-	/* A server that starts forbids everything until its rules are loaded: one refusal is not worth an
-	 * event. */
-	if (n.kind == NOTICE_REFUSED && (r->told & TOLD_REFUSED_ONCE) == 0) {
-		r->told |= TOLD_REFUSED_ONCE;
+	_Static_assert(NOTICE_COUNT <= 30, "vmi_record.told has a bit for each kind, and two more");
+	if (n.kind == NOTICE_REFUSED)
+		once = TOLD_REFUSED_ONCE;
+	else if (n.kind == NOTICE_UNKNOWN)
+		once = TOLD_UNKNOWN_ONCE;
+	if (once != 0 && (r->told & once) == 0) {
+		r->told |= once;
 	} else {
 		n.first = (r->told & bit) == 0;
 		r->told |= bit;
@@ -197,7 +201,7 @@ static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *k
 	if (keeper == NULL)
 		return;
 	if (second == NULL) {
-		keeper->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE); /* the next one is another story */
+		keeper->told &= ~(1u << NOTICE_DUPLICATE); /* the next one is another story */
 		return;
 	}
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
@@ -274,6 +278,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 {
 	struct vmi_hold *before = vmi_store_visible(r);
 	uint32_t old_cid = before != NULL ? before->cid : 0;
+	bool was_ours = before != NULL && r->ours;
 	struct vmi_hold *h = allocator_own(a, r, cid);
 
 	if (h == NULL) {
@@ -281,7 +286,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 		return;
 	}
 	vmi_store_show(&a->store, r, h);
-	r->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE);
+	r->told &= ~(1u << NOTICE_DUPLICATE);
 	r->ours = h->asked;
 	/* I4: each write counts once. Who puts our value back later is a foreign writer like any other. */
 	if (h->awaited)
@@ -292,7 +297,10 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
 	else if (witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
 		allocator_notify(a, r,
-				 (struct notice){.kind = NOTICE_FOREIGN, .cid = cid, .old_cid = old_cid});
+				 (struct notice){.kind = NOTICE_FOREIGN,
+						 .cid = cid,
+						 .old_cid = old_cid,
+						 .was_ours = was_ours});
 	h->awaited = false;
 	h->kept = true;
 	if (!cid_range_contains(a->options.range, cid))
@@ -305,11 +313,16 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 /* The status shows no CID any more; the VMI keeps what it held (I5). */
 static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_hold *before, uint64_t now_ms)
 {
+	bool was_ours = r->ours;
+
 	vmi_store_show(&a->store, r, NULL);
-	r->told &= (uint16_t) ~(1u << NOTICE_DUPLICATE);
+	r->told &= ~(1u << NOTICE_DUPLICATE);
 	r->ours = false;
 	if (a->has_term)
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_FOREIGN, .old_cid = before->cid});
+		allocator_notify(a, r,
+				 (struct notice){.kind = NOTICE_FOREIGN,
+						 .old_cid = before->cid,
+						 .was_ours = was_ours});
 	review_cid(a, before->cid, now_ms);
 }
 
@@ -347,65 +360,24 @@ static bool is_news(const struct vmi_record *r, unsigned __int128 version)
 }
 
 /* The VMI has started, maybe just now: what it shows is what the guest has (I2). */
-static void note_start(struct vmi_record *r, const struct vmi *v)
+static void note_start(struct allocator *a, struct vmi_record *r, const struct vmi *v)
 {
 	struct vmi_hold *visible = vmi_store_visible(r);
 
-	if (!r->started && vmi_has_started(v)) {
-		r->started = true;
-		if (visible != NULL)
-			visible->guest = true;
-	}
+	if (r->started || !vmi_has_started(v))
+		return;
+	r->started = true;
+	if (visible == NULL)
+		return;
+	visible->guest = true;
+	if (r->ours)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_LASTED, .cid = visible->cid});
 }
 
 static void tell_missed(struct allocator *a, struct vmi_record *r)
 {
 	if ((allocator_counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
-}
-
-/* I5: the guest of a decentralised migration's target was started from the source's domain and has the
- * source's CID, whatever its own status says; and that one's guest, where it was a target itself, that of its
- * source. What the source is known to have here, the target holds too, as long as it lives. */
-static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsigned int depth,
-				uint64_t now_ms)
-{
-	struct vmi_record *source = r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
-
-	if (source == NULL || source == r || depth > MAX_SOURCES)
-		return;
-	/* In a list it may have come before its own source. */
-	hold_cids_of_source(a, source, depth + 1, now_ms);
-	for (const struct vmi_hold *theirs = source->holds; theirs != NULL; theirs = theirs->more) {
-		struct vmi_hold *h;
-
-		if (!theirs->visible && !theirs->guest)
-			continue;
-		h = allocator_own(a, r, theirs->cid);
-		if (h == NULL) {
-			allocator_lost_track(a, r, theirs->cid);
-			return;
-		}
-		h->guest = true;
-		allocator_trim(a, r, NULL, now_ms);
-	}
-}
-
-static void hold_source_cids(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
-{
-	hold_cids_of_source(a, r, 1, now_ms);
-}
-
-static void note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
-{
-	if (v->may_fall_back && v->source_uid[0] != '\0' &&
-	    (r->source_uid == NULL || strcmp(r->source_uid, v->source_uid) != 0)) {
-		free(r->source_uid);
-		r->source_uid = strdup(v->source_uid);
-		if (r->source_uid == NULL)
-			allocator_lost_track(a, r, 0);
-	}
-	hold_source_cids(a, r, now_ms);
 }
 
 /* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
@@ -453,9 +425,10 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	/* What a list shows for the first time may have been written by the leader before us; who is created
 	 * with a CID was given it by somebody else. */
 	show_cid(a, r, v, known || !listed, now_ms);
-	note_start(r, v);
-	note_source(a, r, v, now_ms);
+	note_start(a, r, v);
+	allocator_note_source(a, r, v, now_ms);
 	tell_missed(a, r);
+	allocator_tell_source(a, r);
 	review(a, r, now_ms);
 }
 
@@ -504,7 +477,7 @@ static void hold_listed_source(void *data, struct table_node *node)
 	struct sweep *sweep = data;
 	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
-	hold_source_cids(sweep->a, r, sweep->now_ms);
+	allocator_hold_source(sweep->a, r, sweep->now_ms);
 	recount(sweep->a, r, allocator_counts_of(sweep->a, r));
 }
 
@@ -519,6 +492,11 @@ static void sweep_record(void *data, struct table_node *node)
 		forget(sweep->a, r, sweep->now_ms);
 }
 
+static void tell_listed_source(void *data, struct table_node *node)
+{
+	allocator_tell_source(data, container_of(node, struct vmi_record, by_uid));
+}
+
 void allocator_list_done(struct allocator *a, const char *resource_version, uint64_t now_ms)
 {
 	struct sweep sweep = {.a = a, .version = parse_version(resource_version), .now_ms = now_ms};
@@ -529,6 +507,7 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 	if (!a->list_blind && sweep.version != 0)
 		table_visit(&a->store.by_uid, sweep_record, &sweep);
 	a->informed = !a->list_lossy;
+	table_visit(&a->store.by_uid, tell_listed_source, a);
 }
 
 /* ---- telling again ---- */
@@ -539,7 +518,9 @@ static void tell_own_findings(void *data, struct table_node *node)
 	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 	const struct vmi_hold *visible = vmi_store_visible(r);
 
-	r->told &= (uint16_t) ~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE);
+	r->told &=
+		~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE | 1u << NOTICE_SOURCE);
+	allocator_tell_source(a, r);
 	if ((r->counted & 1u << COUNT_INVALID) != 0 && visible != NULL)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});
 	if ((r->counted & 1u << COUNT_MISSED) != 0)

@@ -37,10 +37,15 @@ enum notice_kind {
 	NOTICE_THROTTLED, /* the server asked us to wait, or cannot be reached */
 	NOTICE_VANISHED,  /* 404: the object is gone, its deletion has not been seen yet */
 	NOTICE_EXHAUSTED, /* no free CID in the whole range */
-	NOTICE_FOREIGN,   /* while we lead, somebody else set, changed (old_cid) or removed (cid 0) the CID */
+	NOTICE_FOREIGN,   /* while we lead, somebody else set, changed (old_cid) or removed (cid 0) the CID;
+			     was_ours: the one before was written by this process */
+	NOTICE_LASTED,    /* it has started with the CID that this process wrote */
 	NOTICE_DUPLICATE, /* cid is shown by this VMI and by another one (other_*) */
 	NOTICE_INVALID,   /* cid is reserved, excluded or outside the range */
 	NOTICE_MISSED,    /* started without a CID: it has no vsock device until it is restarted */
+	NOTICE_SOURCE, /* a target of a decentralised migration shows cid; its guest has its source's, old_cid
+			  (0: not known here). other_*: the source, "" where it is not known */
+	NOTICE_HELD,   /* it waits, may not start before it has a CID, and is not given one: text says why */
 	NOTICE_UNREADABLE, /* the object is not as the API promises: text names the field */
 	NOTICE_OUT_OF_MEMORY,
 	NOTICE_COUNT,
@@ -49,7 +54,8 @@ enum notice_kind {
 /** All pointers borrowed during the call; "" where unknown. */
 struct notice {
 	enum notice_kind kind;
-	bool first; /* first of its kind for this VMI (REFUSED: second): worth an event */
+	bool first; /* first of its kind for this VMI (REFUSED, UNKNOWN: second): worth an event */
+	bool was_ours;
 	const char *namespace, *name, *uid;
 	const char *other_namespace, *other_name;
 	uint32_t cid;
@@ -101,8 +107,16 @@ void allocator_clear_term(struct allocator *a);
  * wished without it, nor without a term: who may not write need not read back either. */
 void allocator_set_right(struct allocator *a, uint64_t until_ms);
 
-/** Gives the notices INVALID, MISSED and DUPLICATE about all that is so now once more, as first of their
- * kind: for who begins to lead, after a standby's notices led to no events. Walks over all VMIs. */
+/** At most @n more VMIs are written to, ALLOCATOR_UNLIMITED at the start and for any number. */
+#define ALLOCATOR_UNLIMITED UINT32_MAX
+void allocator_limit_writes(struct allocator *a, uint32_t n);
+
+/** VMIs that wait are kept from starting, and not served, for the reason @why (a static string): each is
+ * told, once. NULL, as at the start: that is not so. */
+void allocator_set_held(struct allocator *a, const char *why);
+
+/** Gives the notices INVALID, MISSED, SOURCE and DUPLICATE about all that is so now once more, as first of
+ * their kind: for who begins to lead, after a standby's notices led to no events. Walks over all VMIs. */
 void allocator_tell_again(struct allocator *a);
 
 /** Stops new requests for good; those in flight can still be answered. */

@@ -1,8 +1,8 @@
 /**
  * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (what is,
- * who needs what), allocator_holds.c keeps CIDs with their owners, allocator_work.c gets things done (queues,
- * requests in flight, answers, pauses), allocator_stripe.c chooses CIDs, allocator_figures.c counts and
- * checks.
+ * who needs what), allocator_holds.c keeps CIDs with their owners, allocator_source.c knows migrations,
+ * allocator_work.c gets things done (queues, requests in flight, answers, pauses), allocator_stripe.c chooses
+ * CIDs, allocator_figures.c counts and checks.
  */
 #ifndef CONTROLLER_ALLOCATOR_IMPL_H
 #define CONTROLLER_ALLOCATOR_IMPL_H
@@ -71,6 +71,8 @@ struct allocator {
 	bool informed;
 	/* permission */
 	bool gate_open;
+	uint32_t writes_left; /* or ALLOCATOR_UNLIMITED */
+	const char *held;     /* why those that wait are held and not served; NULL: they are not */
 	bool has_term;
 	bool stopped;
 	uint64_t right_until_ms;
@@ -94,6 +96,16 @@ struct allocator {
 
 /** Gives a notice about @r; @n->kind and the special members are filled in, the identity is added here. */
 void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n);
+
+/** What @v says of its migration's source; and @r holds what that one's guest has (I5). */
+void allocator_note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms);
+void allocator_hold_source(struct allocator *a, struct vmi_record *r, uint64_t now_ms);
+
+/** Tells, once, that the guest of @r has another CID than its status shows. */
+void allocator_tell_source(struct allocator *a, struct vmi_record *r);
+
+/** Tells @r, once, that it is held. */
+void allocator_tell_held(struct allocator *a, struct vmi_record *r);
 
 /** Makes @r an owner of @cid: the pool knows it as taken, and it rests no longer. NULL: out of memory. */
 struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32_t cid);

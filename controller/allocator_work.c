@@ -104,6 +104,7 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	r->work = w;
 	a->waiting++;
 	work_move(a, w, WORK_WANTING);
+	allocator_tell_held(a, r);
 	if (r->relapses > MAX_RELAPSES)
 		work_hold_back(a, w, r->relapses, now_ms);
 	if (r->relapses < UINT8_MAX)
@@ -144,9 +145,34 @@ void allocator_set_gate(struct allocator *a, bool open)
 	a->gate_open = open;
 }
 
+void allocator_limit_writes(struct allocator *a, uint32_t n)
+{
+	a->writes_left = n;
+}
+
 void allocator_stop(struct allocator *a)
 {
 	a->stopped = true;
+}
+
+void allocator_tell_held(struct allocator *a, struct vmi_record *r)
+{
+	if (a->held != NULL && r->work != NULL && (r->told & 1u << NOTICE_HELD) == 0)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_HELD, .text = a->held});
+}
+
+static void tell_held(void *data, struct table_node *node)
+{
+	allocator_tell_held(data, container_of(node, struct vmi_record, by_uid));
+}
+
+void allocator_set_held(struct allocator *a, const char *why)
+{
+	if (why == a->held)
+		return;
+	a->held = why;
+	if (why != NULL)
+		table_visit(&a->store.by_uid, tell_held, a);
 }
 
 static bool has_queued_work(const struct allocator *a)
@@ -272,6 +298,8 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	w->written_version = r->version;
 	work_move(a, w, WORK_ASSIGNING);
 	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);
+	if (a->writes_left != ALLOCATOR_UNLIMITED)
+		a->writes_left--;
 	return true;
 }
 
@@ -293,7 +321,7 @@ static bool next_patch(struct allocator *a, enum urgency urgency, struct wish *w
 {
 	struct list *first;
 
-	if (!a->gate_open)
+	if (!a->gate_open || a->writes_left == 0)
 		return false;
 	while ((first = list_first(&a->wanting[urgency])) != NULL)
 		if (start_patch(a, container_of(first, struct assignment, queued), wish, now_ms))

@@ -18,15 +18,18 @@ static const struct style styles[NOTICE_COUNT] = {
 	[NOTICE_REVERTED] = {LOG_LEVEL_WARNING, "FailedSetVSOCKCID"},
 	[NOTICE_REFUSED] = {LOG_LEVEL_WARNING, "FailedSetVSOCKCID"},
 	[NOTICE_OVERTAKEN] = {LOG_LEVEL_DEBUG, NULL},
-	[NOTICE_UNKNOWN] = {LOG_LEVEL_WARNING, NULL},
+	[NOTICE_UNKNOWN] = {LOG_LEVEL_WARNING, "FailedSetVSOCKCID"},
 	[NOTICE_THROTTLED] = {LOG_LEVEL_WARNING, NULL},
 	[NOTICE_VANISHED] = {LOG_LEVEL_DEBUG, NULL},
 	[NOTICE_EXHAUSTED] = {LOG_LEVEL_ERROR, "FailedAllocateVSOCKCID"},
 	[NOTICE_FOREIGN] = {LOG_LEVEL_WARNING, "ForeignVSOCKCID"},
+	[NOTICE_LASTED] = {LOG_LEVEL_DEBUG, NULL},
 	[NOTICE_DUPLICATE] = {LOG_LEVEL_ERROR, "DuplicateVSOCKCID"},
 	[NOTICE_INVALID] = {LOG_LEVEL_WARNING, "InvalidVSOCKCID"},
 	[NOTICE_MISSED] = {LOG_LEVEL_WARNING, "MissedVSOCKCID"},
-	[NOTICE_UNREADABLE] = {LOG_LEVEL_WARNING, NULL},
+	[NOTICE_SOURCE] = {LOG_LEVEL_WARNING, "MigrationVSOCKCID"},
+	[NOTICE_HELD] = {LOG_LEVEL_WARNING, "FailedAllocateVSOCKCID"},
+	[NOTICE_UNREADABLE] = {LOG_LEVEL_WARNING, "FailedAllocateVSOCKCID"},
 	[NOTICE_OUT_OF_MEMORY] = {LOG_LEVEL_ERROR, NULL},
 };
 
@@ -38,6 +41,22 @@ static int write_foreign(struct buf *out, const struct notice *n)
 		return buf_printf(out, "VSOCK CID %" PRIu32 " was set by another component", n->cid);
 	return buf_printf(out, "VSOCK CID was changed from %" PRIu32 " to %" PRIu32 " by another component",
 			  n->old_cid, n->cid);
+}
+
+static int write_source(struct buf *out, const struct notice *n)
+{
+	if (n->old_cid == 0)
+		return buf_printf(
+			out,
+			"the guest of this migration target has the VSOCK CID of its source, which is "
+			"not known in this cluster; the %" PRIu32 " of its status is not used",
+			n->cid);
+	return buf_printf(out,
+			  "the guest of this migration target has VSOCK CID %" PRIu32
+			  ", that of its source%s%s%s%s; "
+			  "the %" PRIu32 " of its status is not used. Both stay reserved",
+			  n->old_cid, n->other_name[0] != '\0' ? " " : "", n->other_namespace,
+			  n->other_name[0] != '\0' ? "/" : "", n->other_name, n->cid);
 }
 
 static int write_message(struct buf *out, const struct notice *n)
@@ -72,6 +91,12 @@ static int write_message(struct buf *out, const struct notice *n)
 			"--cid-min and --cid-max");
 	case NOTICE_FOREIGN:
 		return write_foreign(out, n);
+	case NOTICE_LASTED:
+		return buf_printf(out, "started with VSOCK CID %" PRIu32, n->cid);
+	case NOTICE_SOURCE:
+		return write_source(out, n);
+	case NOTICE_HELD:
+		return buf_printf(out, "the VMI waits for a VSOCK CID and is not given one: %s", n->text);
 	case NOTICE_DUPLICATE:
 		return buf_printf(out,
 				  "VSOCK CID %" PRIu32

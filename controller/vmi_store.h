@@ -48,7 +48,7 @@ struct vmi_record {
 	unsigned __int128 version; /* resourceVersion of the last look, 0 where unknown */
 	int64_t created_s;
 	uint32_t seen_in_list; /* number of the last list that showed it */
-	uint16_t told;         /* bit per kind of notice already given */
+	uint32_t told;         /* bit per kind of notice already given */
 	uint8_t relapses;      /* times that it came to need a CID again */
 	uint8_t phase;         /* enum vmi_phase */
 	uint8_t counted;       /* bits of enum vmi_count that it is counted under */

@@ -205,13 +205,23 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 /* ---- notices ---- */
 
 static const char *const notice_names[NOTICE_COUNT] = {
-	[NOTICE_ASSIGNED] = "ASSIGNED",     [NOTICE_REVERTED] = "REVERTED",
-	[NOTICE_REFUSED] = "REFUSED",       [NOTICE_OVERTAKEN] = "OVERTAKEN",
-	[NOTICE_UNKNOWN] = "UNKNOWN",       [NOTICE_THROTTLED] = "THROTTLED",
-	[NOTICE_VANISHED] = "VANISHED",     [NOTICE_EXHAUSTED] = "EXHAUSTED",
-	[NOTICE_FOREIGN] = "FOREIGN",       [NOTICE_DUPLICATE] = "DUPLICATE",
-	[NOTICE_INVALID] = "INVALID",       [NOTICE_MISSED] = "MISSED",
-	[NOTICE_UNREADABLE] = "UNREADABLE", [NOTICE_OUT_OF_MEMORY] = "OUT_OF_MEMORY",
+	[NOTICE_ASSIGNED] = "ASSIGNED",
+	[NOTICE_REVERTED] = "REVERTED",
+	[NOTICE_REFUSED] = "REFUSED",
+	[NOTICE_OVERTAKEN] = "OVERTAKEN",
+	[NOTICE_UNKNOWN] = "UNKNOWN",
+	[NOTICE_THROTTLED] = "THROTTLED",
+	[NOTICE_VANISHED] = "VANISHED",
+	[NOTICE_EXHAUSTED] = "EXHAUSTED",
+	[NOTICE_FOREIGN] = "FOREIGN",
+	[NOTICE_DUPLICATE] = "DUPLICATE",
+	[NOTICE_LASTED] = "LASTED",
+	[NOTICE_SOURCE] = "SOURCE",
+	[NOTICE_HELD] = "HELD",
+	[NOTICE_INVALID] = "INVALID",
+	[NOTICE_MISSED] = "MISSED",
+	[NOTICE_UNREADABLE] = "UNREADABLE",
+	[NOTICE_OUT_OF_MEMORY] = "OUT_OF_MEMORY",
 };
 
 /* I4: the look that was just taken shows it, and each write counts once. */
@@ -245,13 +255,17 @@ static void check_alarm(struct process *p, const struct notice *n)
 	if (n->kind == NOTICE_REFUSED &&
 	    (r == NULL || (r->reply.kind != ANSWER_REFUSED && (e == NULL || !e->refused_falsely))))
 		sim_fail(p->sim, "I8", "the write to %s is called refused, but it was overtaken", n->name);
+	if (n->kind == NOTICE_LASTED && e != NULL && !e->patchy &&
+	    (!e->started || !e->ours || !e->has_visible || e->visible != n->cid))
+		sim_fail(p->sim, "I4", "%s is said to have started with our %u", n->name, n->cid);
 }
 
 /* I8: no event on success, and no alarm where nothing is wrong. */
 static bool is_usual(enum notice_kind kind)
 {
-	return kind == NOTICE_ASSIGNED || kind == NOTICE_OVERTAKEN || kind == NOTICE_VANISHED ||
-	       kind == NOTICE_MISSED || kind == NOTICE_EXHAUSTED;
+	return kind == NOTICE_ASSIGNED || kind == NOTICE_LASTED || kind == NOTICE_SOURCE ||
+	       kind == NOTICE_OVERTAKEN || kind == NOTICE_VANISHED || kind == NOTICE_MISSED ||
+	       kind == NOTICE_EXHAUSTED;
 }
 
 void auditor_notice(struct process *p, const struct notice *n)

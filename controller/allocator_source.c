@@ -1,0 +1,84 @@
+/* Targets of decentralised migrations, whose guests have their sources' CIDs. See allocator_impl.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/allocator_impl.h"
+
+/* Migrations in a row whose CIDs are followed up; the one before is always. */
+#define MAX_SOURCES VMI_MAX_HOLDS
+
+/* I5: the guest of a decentralised migration's target was started from the source's domain and has the
+ * source's CID, whatever its own status says; and that one's guest, where it was a target itself, that of its
+ * source. What the source is known to have here, the target holds too, as long as it lives. */
+static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsigned int depth,
+				uint64_t now_ms)
+{
+	struct vmi_record *source = r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+
+	if (source == NULL || source == r || depth > MAX_SOURCES)
+		return;
+	/* In a list it may have come before its own source. */
+	hold_cids_of_source(a, source, depth + 1, now_ms);
+	for (const struct vmi_hold *theirs = source->holds; theirs != NULL; theirs = theirs->more) {
+		struct vmi_hold *h;
+
+		if (!theirs->visible && !theirs->guest)
+			continue;
+		h = allocator_own(a, r, theirs->cid);
+		if (h == NULL) {
+			allocator_lost_track(a, r, theirs->cid);
+			return;
+		}
+		h->guest = true;
+		allocator_trim(a, r, NULL, now_ms);
+	}
+}
+
+void allocator_hold_source(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
+{
+	hold_cids_of_source(a, r, 1, now_ms);
+}
+
+/* The CID of a target's guest that its status does not show, 0: none is known. */
+static uint32_t guest_cid_besides(const struct vmi_record *r, uint32_t shown_cid)
+{
+	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
+		if (h->guest && !h->visible && h->cid != shown_cid)
+			return h->cid;
+	return 0;
+}
+
+/* What the guest has is not what the status says, and nobody else tells. Only once the first list is
+ * complete: before it, a source may just not have been seen. */
+void allocator_tell_source(struct allocator *a, struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+	const struct vmi_record *source =
+		r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+	uint32_t guest_cid;
+
+	if (r->source_uid == NULL || visible == NULL || !a->informed || (r->told & 1u << NOTICE_SOURCE) != 0)
+		return;
+	guest_cid = guest_cid_besides(r, visible->cid);
+	if (source != NULL && guest_cid == 0)
+		return; /* it has the same one, or none yet */
+	allocator_notify(
+		a, r,
+		(struct notice){.kind = NOTICE_SOURCE,
+				.cid = visible->cid,
+				.old_cid = guest_cid,
+				.other_namespace = source != NULL ? vmi_record_namespace(source) : "",
+				.other_name = source != NULL ? vmi_record_name(source) : ""});
+}
+
+void allocator_note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
+{
+	if (v->may_fall_back && v->source_uid[0] != '\0' &&
+	    (r->source_uid == NULL || strcmp(r->source_uid, v->source_uid) != 0)) {
+		free(r->source_uid);
+		r->source_uid = strdup(v->source_uid);
+		if (r->source_uid == NULL)
+			allocator_lost_track(a, r, 0);
+	}
+	allocator_hold_source(a, r, now_ms);
+}
