@@ -112,7 +112,7 @@ static struct request *unused_request(struct assigner *s)
 	return NULL;
 }
 
-static int fill_request(struct request *r, const struct wish *w, const char *version)
+static int fill_request(struct request *r, const struct wish *w, const char *version, const char *write_as)
 {
 	int rc;
 
@@ -127,6 +127,7 @@ static int fill_request(struct request *r, const struct wish *w, const char *ver
 		.content_type = VMI_PATCH_CONTENT_TYPE,
 		.body = w->kind == WISH_PATCH ? buf_str(&r->body) : NULL,
 		.body_len = r->body.len,
+		.impersonate = w->kind == WISH_PATCH ? write_as : NULL,
 		.on_done = on_done,
 		.data = r,
 	};
@@ -140,7 +141,7 @@ static void serve(struct assigner *s, const struct wish *w, const char *version,
 	int rc;
 
 	assert(r != NULL); /* the allocator keeps the window */
-	rc = fill_request(r, w, version);
+	rc = fill_request(r, w, version, s->options.write_as(s->options.data));
 	if (rc == 0)
 		rc = kube_client_start(s->options.client, &r->call, &err);
 	if (rc != 0) {

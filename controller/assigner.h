@@ -25,6 +25,9 @@ struct assigner_options {
 	uint32_t max_in_flight;
 	/** The API version to use, NULL while it is not known (then nothing is sent). */
 	const char *(*version)(void *data);
+	/** The user to act as in writes, and in nothing else; NULL: nobody else. Borrowed until the next
+	 * turn. */
+	const char *(*write_as)(void *data);
 	void *data;
 };
 

@@ -40,7 +40,8 @@ struct attempt {
 	char *url;
 	char *authorization; /* header line; NULL: no credentials, or a client certificate */
 	char *content_type;  /* header line; NULL: no body */
-	const char *headers[4];
+	char *impersonate;   /* header line; NULL: as ourselves */
+	const char *headers[5];
 	struct buf body;      /* of an ordinary call's answer, or of a failure */
 	uint64_t deadline_ms; /* boot clock; 0 = none */
 	uint64_t sent_ns;
@@ -62,6 +63,7 @@ static void attempt_free(struct attempt *a)
 	free(a->url);
 	free(a->authorization);
 	free(a->content_type);
+	free(a->impersonate);
 	buf_free(&a->body);
 	free(a);
 }
@@ -106,6 +108,8 @@ static void attempt_collect_headers(struct attempt *a)
 		a->headers[n++] = a->authorization;
 	if (a->content_type != NULL)
 		a->headers[n++] = a->content_type;
+	if (a->impersonate != NULL)
+		a->headers[n++] = a->impersonate;
 	a->headers[n] = NULL;
 }
 
@@ -245,8 +249,11 @@ static struct attempt *attempt_new(struct kube_client *c, struct kube_call *call
 		a->url = NULL;
 	if (call->body != NULL && asprintf(&a->content_type, "Content-Type: %s", type) < 0)
 		a->content_type = NULL;
+	if (call->impersonate != NULL &&
+	    asprintf(&a->impersonate, "Impersonate-User: %s", call->impersonate) < 0)
+		a->impersonate = NULL;
 	if (a->url == NULL || (call->body != NULL && a->content_type == NULL) ||
-	    attempt_authorize(a, &changed) != 0) {
+	    (call->impersonate != NULL && a->impersonate == NULL) || attempt_authorize(a, &changed) != 0) {
 		attempt_free(a);
 		return NULL;
 	}

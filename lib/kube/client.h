@@ -49,6 +49,7 @@ struct kube_call {
 	const char *content_type; /* of the body; NULL: application/json */
 	const char *body;
 	size_t body_len;
+	const char *impersonate;  /* the user to act as (Impersonate-User); NULL: nobody else */
 	uint32_t timeout_ms;      /* whole call; 0: KUBE_CLIENT_TIMEOUT_MS, or none for a streaming call */
 	uint32_t idle_timeout_ms; /* streaming calls: longest silence; 0 = none */
 	bool accept_gzip;         /* never on a watch (TRN-8) */

@@ -111,6 +111,11 @@ static void reflector_go(struct reflector *r, enum reflector_step step)
 
 	if (r->relist && step == REFLECTOR_WATCH)
 		step = REFLECTOR_LIST;
+	/* The core group is always there, in one version. */
+	if (step == REFLECTOR_DISCOVER && r->options.group[0] == '\0') {
+		r->version = 0;
+		step = REFLECTOR_LIST;
+	}
 	reflector_move(r, states[step]);
 	if (reflector_step_start(r, step, &err) == 0 || reflector_is_closing(r))
 		return;

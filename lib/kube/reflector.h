@@ -83,7 +83,7 @@ struct reflector_options {
 	struct kube_client *client; /* borrowed; may not begin to close before reflector_close() */
 	struct logger *log;
 	struct rng *rng;             /* borrowed */
-	const char *group;           /* "kubevirt.io" */
+	const char *group;           /* "kubevirt.io"; "": the core group, with one version */
 	const char *const *versions; /* by preference, NULL-terminated: {"v1", "v1alpha3", NULL} */
 	const char *resource;        /* plural: "virtualmachineinstances" */
 	/** One object instead of all: both set, or both NULL. It need not exist. Asked for as a list of its

@@ -77,7 +77,10 @@ static int path_begin(struct reflector *r, struct error *err)
 	int rc;
 
 	buf_reset(&r->path);
-	rc = buf_printf(&r->path, "/apis/%s/%s/", o->group, o->versions[r->version]);
+	if (o->group[0] == '\0')
+		rc = buf_printf(&r->path, "/api/%s/", o->versions[r->version]);
+	else
+		rc = buf_printf(&r->path, "/apis/%s/%s/", o->group, o->versions[r->version]);
 	if (rc == 0 && o->namespace != NULL)
 		rc = buf_printf(&r->path, "namespaces/");
 	if (rc == 0 && o->namespace != NULL)

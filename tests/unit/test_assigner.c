@@ -38,6 +38,9 @@ static unsigned int reads;
 static char written_cid[16];
 static char last_target[256];
 static char last_type[64];
+static const char *user; /* to act as */
+static char write_user[64];
+static char read_user[64];
 
 static void remember(void *data, const struct notice *n)
 {
@@ -80,7 +83,11 @@ static void on_patch(struct fake_conn *conn, const struct fake_request *request)
 
 static void on_request(void *data, struct fake_conn *conn, const struct fake_request *request)
 {
+	const char *as = fake_request_header(request, "Impersonate-User");
+
 	(void)data;
+	(void)snprintf(strcmp(request->method, "PATCH") == 0 ? write_user : read_user, sizeof(write_user),
+		       "%s", as != NULL ? as : "");
 	(void)snprintf(last_target, sizeof(last_target), "%s", request->target);
 	if (strcmp(request->method, "PATCH") == 0) {
 		on_patch(conn, request);
@@ -94,6 +101,12 @@ static const char *version(void *data)
 {
 	(void)data;
 	return "v1";
+}
+
+static const char *write_as(void *data)
+{
+	(void)data;
+	return user;
 }
 
 static void open_core(void)
@@ -143,7 +156,8 @@ static void given_assigner(void)
 								  .client = client,
 								  .allocator = allocator,
 								  .max_in_flight = 4,
-								  .version = version},
+								  .version = version,
+								  .write_as = write_as},
 				       NULL),
 			 0);
 }
@@ -261,6 +275,19 @@ START_TEST(a_500_is_an_unknown_outcome_and_is_read_back)
 }
 END_TEST
 
+START_TEST(only_writes_act_as_somebody_else)
+{
+	user = "system:serviceaccount:kubevirt:x";
+	check_answer(500, NULL, "{}", NOTICE_UNKNOWN);
+	ck_assert_uint_eq(reads, 1);
+	ck_assert_str_eq(write_user, user);
+	ck_assert_str_eq(read_user, "");
+	user = NULL;
+	check_answer(500, NULL, "{}", NOTICE_UNKNOWN);
+	ck_assert_str_eq(write_user, "");
+}
+END_TEST
+
 START_TEST(a_200_that_is_no_object_is_an_unknown_outcome)
 {
 	check_answer(200, NULL, "<html>", NOTICE_UNKNOWN);
@@ -354,6 +381,7 @@ int main(void)
 		a_404_is_a_vmi_that_is_gone,
 		a_429_pauses,
 		a_500_is_an_unknown_outcome_and_is_read_back,
+		only_writes_act_as_somebody_else,
 		a_200_that_is_no_object_is_an_unknown_outcome,
 		a_200_with_the_old_status_is_a_reverted_write,
 		a_lost_answer_is_an_unknown_outcome,
