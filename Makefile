@@ -50,6 +50,9 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# It embeds them.
+$(BUILD)/obj/controller/policy_files.o: $(wildcard manifests/components/takeover/*.yaml)
+
 # Written anew only when the version has changed, so that only version.c is compiled for it.
 $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
@@ -127,7 +130,7 @@ WHOLE_WRAP := clock_boot_ms clock_wall_us time log_write rng_init_secure store_p
 
 $(WHOLE_BIN): $(call objs,$(WHOLE_SRC)) $(LIBCONTROLLER) $(LIBAPISIM) $(LIBVSOCK)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(WHOLE_WRAP)) -o $@ $^ -ljansson -lroaring -lcrypto -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(WHOLE_WRAP)) -o $@ $^ -ljansson -lyaml -lroaring -lcrypto -lm
 
 .PHONY: sim sim-build sim-mutants
 sim: ## simulate the allocator, then whole controllers (SEEDS=1000, FIRST=1)

@@ -20,6 +20,7 @@ static void on_notice(void *data, const struct notice *n)
 	struct controller *c = data;
 
 	exporter_notice(c->exporter, n);
+	controller_mode_notice(c, n);
 	/* A standby writes nothing, events included; who begins to lead tells what there is to tell. */
 	c->announcer.events = controller_is_leading(c) ? c->events : NULL;
 	announcer_tell(&c->announcer, n);
@@ -42,9 +43,11 @@ static void on_prepare(uv_prepare_t *prepare)
 
 	if (!c->failed && !c->closing)
 		controller_follow_lead(c);
+	if (!c->failed && !c->closing)
+		controller_follow_mode(c);
 	if (c->failed && !c->told) {
 		c->told = true;
-		c->o.failed(c->o.data);
+		c->o.failed(c->o.data, c->misconfigured);
 	}
 	if (c->closing)
 		maybe_close_parts(c);
@@ -72,6 +75,12 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 
 	*out = (struct exporter_snapshot){
 		.gate_open = c->verdict.open,
+		.gate_reason = c->verdict.reason,
+		.mode = mode_of(&c->mode),
+		.mode_reason = c->mode_reason,
+		.policies_in_force = c->mode.policies == MODE_POLICIES_IN_FORCE,
+		.holding = takeover_is_holding(c->takeover),
+		.write_as = c->write_as,
 		.leading = controller_is_leading(c),
 		.leader = c->elector != NULL ? elector_holder(c->elector) : "",
 		.view_age_s = fresh_ms != 0 ? (double)(clock_boot_ms() - fresh_ms) / 1000 : NAN,
@@ -80,13 +89,6 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 		.events_dropped = kube_events_dropped(c->events),
 	};
 	allocator_stats(c->allocator, &out->vmis);
-}
-
-static const char *gate_reason(void *data)
-{
-	struct controller *c = data;
-
-	return c->verdict.reason;
 }
 
 static void on_request(void *data, const char *method, int code, double seconds)
@@ -133,6 +135,7 @@ static int open_core(struct controller *c, struct error *err)
 		return error_errno(err, rc, "allocator");
 	gate_init(&c->gate, o->feature_gate);
 	c->verdict = gate_verdict(&c->gate);
+	mode_init(&c->mode, o->mode);
 	c->announcer.log = c->o.log;
 	return 0;
 }
@@ -199,6 +202,7 @@ static int open_assigner(struct controller *c, struct error *err)
 		.allocator = c->allocator,
 		.max_in_flight = c->o.options->writes_in_flight,
 		.version = api_version,
+		.write_as = controller_write_as,
 		.data = c,
 	};
 
@@ -223,7 +227,6 @@ static int open_server(struct controller *c, struct error *err)
 	c->endpoints = (struct endpoints){
 		.exporter = c->exporter,
 		.snapshot = take_snapshot,
-		.gate_reason = gate_reason,
 		.data = c,
 	};
 	endpoints_routes(&c->endpoints, c->routes);
@@ -243,6 +246,8 @@ static int open_parts(struct controller *c, struct error *err)
 		rc = open_events(c, err);
 	if (rc == 0)
 		rc = controller_open_lead(c, err);
+	if (rc == 0)
+		rc = controller_open_mode(c, err);
 	if (rc == 0)
 		rc = open_reflector(c, &c->kubevirts, "kubevirts", kubevirt_fields, kubevirt_field_count,
 				    &controller_kubevirt_handler, err);
@@ -272,6 +277,8 @@ int controller_open(struct controller **out, const struct controller_options *o,
 	rng_init_secure(&c->rng);
 	(void)uv_prepare_init(o->loop, &c->prepare);
 	c->prepare.data = c;
+	(void)uv_timer_init(o->loop, &c->mode_timer);
+	c->mode_timer.data = c;
 	rc = open_parts(c, err);
 	if (rc != 0) {
 		/* It is closed like any other; the loop has to run until that is done. */
@@ -306,12 +313,19 @@ static void on_prepare_closed(uv_handle_t *handle)
 	on_all_closed(handle->data);
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct controller *c = handle->data;
+
+	uv_close((uv_handle_t *)&c->prepare, on_prepare_closed);
+}
+
 static void on_clients_closed(void *data)
 {
 	struct controller *c = data;
 
 	if (--c->open_parts == 0)
-		uv_close((uv_handle_t *)&c->prepare, on_prepare_closed);
+		uv_close((uv_handle_t *)&c->mode_timer, on_timer_closed);
 }
 
 /* The clients last: closing the others cancels their requests. */
@@ -341,6 +355,10 @@ static void close_parts(struct controller *c)
 		elector_close(STEAL_POINTER(c->elector), on_part_closed, c);
 	if (c->freshness != NULL && ++c->open_parts)
 		freshness_close(c->freshness, on_part_closed, c);
+	if (c->takeover != NULL && ++c->open_parts)
+		takeover_close(c->takeover, on_part_closed, c);
+	if (c->schema != NULL && ++c->open_parts)
+		cid_schema_close(c->schema, on_part_closed, c);
 	if (c->vmis != NULL && ++c->open_parts)
 		reflector_close(c->vmis, on_part_closed, c);
 	if (c->kubevirts != NULL && ++c->open_parts)

@@ -28,8 +28,8 @@ struct controller_options {
 	struct logger *log;
 	/** The controller must not go on (the Lease is lost, the server has gone back in time): close it and
 	 * exit non-zero. Nothing leaves it any more. From the loop, at most once; also while it is being
-	 * closed in order. */
-	void (*failed)(void *data);
+	 * closed in order. @misconfigured: it will not go better next time. */
+	void (*failed)(void *data, bool misconfigured);
 	void *data;
 };
 

@@ -1,7 +1,7 @@
 /**
  * controller_impl: the controller's inside, shared by controller.c (life, the turn of the loop),
- * controller_views.c (what the reflectors see) and controller_lead.c (the election, and how fresh the view
- * is). Private.
+ * controller_views.c (what the reflectors see), controller_lead.c (the election, and how fresh the view is)
+ * and controller_mode.c (how it lives with KubeVirt's allocator). Private.
  */
 #ifndef CONTROLLER_CONTROLLER_IMPL_H
 #define CONTROLLER_CONTROLLER_IMPL_H
@@ -13,12 +13,16 @@
 #include "controller/allocator.h"
 #include "controller/announcer.h"
 #include "controller/assigner.h"
+#include "controller/cid_schema.h"
 #include "controller/controller.h"
 #include "controller/endpoints.h"
 #include "controller/exporter.h"
 #include "controller/gate.h"
 #include "controller/kubevirt.h"
+#include "controller/mode.h"
+#include "controller/takeover.h"
 #include "controller/vmi.h"
+#include "controller/write_identity.h"
 #include "http/server.h"
 #include "kube/elector.h"
 #include "kube/events.h"
@@ -36,8 +40,19 @@ struct controller {
 	struct reflector *kubevirts;
 	struct kubevirt kubevirt;
 	struct gate gate;
-	struct gate_verdict verdict; /* as acted upon last; its namespace is the copy below */
-	char namespace[VMI_NAMESPACE_MAX + 1];
+	struct gate_verdict verdict; /* as acted upon last; its CR is the copy below */
+	struct kubevirt kubevirt_cr; /* the one that counts; its names are "" where none does */
+	/* how it lives with KubeVirt's own allocator */
+	struct mode_core mode;
+	enum mode mode_told; /* in the log; MODE_COUNT: nothing yet */
+	char mode_reason[MODE_TEXT_SIZE];
+	bool mode_posted; /* as an event */
+	bool writes;      /* the allocator may ask for writes without a limit */
+	char write_as[WRITE_IDENTITY_SIZE];
+	uint64_t held_since_ms; /* VMIs are held that are not served; 0: none is */
+	struct takeover *takeover;
+	struct cid_schema *schema;
+	uv_timer_t mode_timer;
 	struct freshness *freshness;
 	char collection[128]; /* path of the VMIs, for freshness */
 	uint64_t list_started_ms;
@@ -66,7 +81,8 @@ struct controller {
 	bool relist; /* something could not be remembered, or the view is too old */
 	bool fenced; /* nothing may leave any more */
 	bool failed;
-	bool told; /* the owner knows that it failed */
+	bool misconfigured; /* that is why */
+	bool told;          /* the owner knows that it failed */
 	/* the end */
 	bool closing;
 	bool giving_up;
@@ -105,5 +121,19 @@ void controller_follow_lead(struct controller *c);
 void controller_give_up(struct controller *c, void (*cb)(void *data));
 
 bool controller_is_leading(const struct controller *c);
+
+/* controller_mode.c */
+
+/** What watches over policies and schema. Returns 0 or a negative errno with err. */
+int controller_open_mode(struct controller *c, struct error *err);
+
+/** What a notice means for the mode. May be called inside libcurl. */
+void controller_mode_notice(struct controller *c, const struct notice *n);
+
+/** What follows from the turn's facts for the mode, and from it. */
+void controller_follow_mode(struct controller *c);
+
+/** assigner_options.write_as. */
+const char *controller_write_as(void *data);
 
 #endif

@@ -186,7 +186,7 @@ static void open_elector(struct controller *c)
 		.client = c->elector_client,
 		.log = c->o.log,
 		.rng = &c->rng,
-		.namespace = c->namespace,
+		.namespace = c->kubevirt_cr.namespace,
 		.name = o->lease_name,
 		.identity = o->identity,
 		.lease_duration_ms = o->lease_duration_ms,
@@ -197,7 +197,7 @@ static void open_elector(struct controller *c)
 	};
 	struct error err = {0};
 
-	(void)snprintf(c->lease_namespace, sizeof(c->lease_namespace), "%s", c->namespace);
+	(void)snprintf(c->lease_namespace, sizeof(c->lease_namespace), "%s", c->kubevirt_cr.namespace);
 	if (elector_open(&c->elector, &options, &err) == 0)
 		return;
 	log_failure(c->o.log, LOG_LEVEL_ERROR, &err, "cannot take part in the election");
@@ -226,14 +226,15 @@ void controller_follow_lead(struct controller *c)
 {
 	freshness_moved(c->freshness);
 	if (c->elector == NULL) {
-		/* The Lease lives where KubeVirt does. */
-		if (c->namespace[0] != '\0')
+		/* The Lease lives where KubeVirt does. Who only observes needs none. */
+		if (c->kubevirt_cr.namespace[0] != '\0' && mode_campaigns(&c->mode))
 			open_elector(c);
 		return;
 	}
-	if (c->namespace[0] != '\0' && strcmp(c->namespace, c->lease_namespace) != 0) {
+	if (c->kubevirt_cr.namespace[0] != '\0' &&
+	    strcmp(c->kubevirt_cr.namespace, c->lease_namespace) != 0) {
 		log_error(c->o.log, "KubeVirt has moved from namespace %s to %s", c->lease_namespace,
-			  c->namespace);
+			  c->kubevirt_cr.namespace);
 		controller_fail(c);
 		return;
 	}

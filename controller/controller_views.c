@@ -90,11 +90,16 @@ static void follow_gate(struct controller *c)
 	struct gate_verdict verdict = gate_verdict(&c->gate);
 
 	if (verdict.open != c->verdict.open || verdict.reason != c->verdict.reason)
-		log_info(c->o.log, "the gate is %s: %s", verdict.open ? "open" : "closed", verdict.reason);
+		log_info(c->o.log, "the gate is %s: %s", verdict.open ? "open" : "closed",
+			 gate_reason_text(verdict.reason));
 	allocator_set_gate(c->allocator, verdict.open);
-	c->verdict.open = verdict.open;
-	c->verdict.reason = verdict.reason;
-	(void)snprintf(c->namespace, sizeof(c->namespace), "%s", verdict.namespace);
+	c->verdict = verdict;
+	if (verdict.cr != NULL) {
+		c->kubevirt_cr = *verdict.cr;
+		(void)write_identity(c->write_as, c->o.options->write_as, verdict.cr);
+	} else {
+		c->kubevirt_cr = (struct kubevirt){0};
+	}
 }
 
 static void kubevirt_on_begin(void *data)

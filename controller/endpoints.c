@@ -36,8 +36,10 @@ static int serve_readyz(void *data, const char *path, struct buf *body, const ch
 	e->snapshot(e->data, &now);
 	if (add_check(body, "list of virtualmachineinstances", now.vmis_synced) != 0 ||
 	    add_check(body, "list of kubevirts", now.kubevirts_synced) != 0 ||
-	    buf_printf(body, "gate %s: %s\n", now.gate_open ? "open" : "closed", e->gate_reason(e->data)) !=
-		    0 ||
+	    buf_printf(body, "gate %s: %s\n", now.gate_open ? "open" : "closed",
+		       gate_reason_text(now.gate_reason)) != 0 ||
+	    buf_printf(body, "mode %s: %s\n", mode_name(now.mode), now.mode_reason) != 0 ||
+	    buf_printf(body, "writes as %s\n", now.write_as[0] != '\0' ? now.write_as : "itself") != 0 ||
 	    buf_printf(body, now.leading ? "leading\n" : "standby, %s leads\n",
 		       now.leader[0] != '\0' ? now.leader : "nobody") != 0)
 		return 500;

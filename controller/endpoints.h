@@ -18,8 +18,6 @@
 struct endpoints {
 	struct exporter *exporter;
 	void (*snapshot)(void *data, struct exporter_snapshot *out);
-	/** Why the gate is open or closed, for people; a static string. */
-	const char *(*gate_reason)(void *data);
 	void *data;
 };
 

@@ -28,6 +28,8 @@ enum plain_metric {
 	STRIPE_SIZE,
 	STRIPE_USED,
 	GATE,
+	POLICIES,
+	HOLDING,
 	LEADING,
 	VIEW_AGE,
 	FOREIGN_WRITES,
@@ -72,6 +74,12 @@ static const struct metrics_spec plain_specs[PLAIN_COUNT] = {
 	[GATE] = {"kubevirt_vsock_feature_gate_enabled",
 		  "1 while CIDs may be given, by the feature gate or its override.", METRICS_GAUGE, NULL,
 		  NULL, 0},
+	[POLICIES] = {"kubevirt_vsock_policies_in_force",
+		      "1 while the three admission policies of mode takeover are all in force.",
+		      METRICS_GAUGE, NULL, NULL, 0},
+	[HOLDING] = {"kubevirt_vsock_holding_status",
+		     "1 while the admission policy keeps VMIs without a CID from starting.", METRICS_GAUGE,
+		     NULL, NULL, 0},
 	[LEADING] = {"kubevirt_vsock_leading_status", "1 while this process holds the Lease and may write.",
 		     METRICS_GAUGE, NULL, NULL, 0},
 	[VIEW_AGE] = {"kubevirt_vsock_cache_age_seconds",
@@ -106,6 +114,8 @@ struct exporter {
 	struct metrics_family *list_restarts;
 	struct metrics_family *watch_restarts;
 	struct metrics_family *synced;
+	struct metrics_family *modes;
+	struct metrics_family *gate_reasons;
 	struct metrics_family *requests;
 	char *host;
 };
@@ -132,6 +142,8 @@ static bool declare_all(struct exporter *e)
 	static const char *const resource[] = {"resource", NULL};
 	static const char *const request[] = {"code", "method", "host", NULL};
 	static const char *const version[] = {"version", NULL};
+	static const char *const mode[] = {"mode", NULL};
+	static const char *const reason[] = {"reason", NULL};
 	struct metrics_family *build = declare(e, "kubevirt_vsock_build_info",
 					       "The version that runs; always 1.", METRICS_GAUGE, version);
 	struct metrics_family *histogram = metrics_declare(e->registry, &duration);
@@ -151,11 +163,17 @@ static bool declare_all(struct exporter *e)
 				    "Watches that had to be started again.", METRICS_COUNTER, restart);
 	e->synced = declare(e, "kubevirt_vsock_cache_synced",
 			    "1 once the first list of a resource was complete.", METRICS_GAUGE, resource);
+	e->modes = declare(e, "kubevirt_vsock_mode", "1 for the mode in force, 0 for the others.",
+			   METRICS_GAUGE, mode);
+	e->gate_reasons = declare(e, "kubevirt_vsock_feature_gate_reason",
+				  "1 for why CIDs may be given or not, 0 for the other reasons.",
+				  METRICS_GAUGE, reason);
 	e->requests =
 		declare(e, "kubevirt_rest_client_requests_total",
 			"Requests to the API server, by status code and method.", METRICS_COUNTER, request);
 	if (build == NULL || histogram == NULL || e->allocations == NULL || e->list_restarts == NULL ||
-	    e->watch_restarts == NULL || e->synced == NULL || e->requests == NULL)
+	    e->watch_restarts == NULL || e->synced == NULL || e->requests == NULL || e->modes == NULL ||
+	    e->gate_reasons == NULL)
 		return false;
 	metrics_set(metrics_series(build, LABELS(version_text)), 1);
 	e->duration = metrics_series(histogram, NULL);
@@ -216,6 +234,15 @@ void exporter_restart(struct exporter *e, const char *resource, bool watch, cons
 		    1);
 }
 
+static void write_states(struct exporter *e, const struct exporter_snapshot *now)
+{
+	for (int i = 0; i < MODE_COUNT; i++)
+		metrics_set(metrics_series(e->modes, LABELS(mode_name((enum mode)i))), (int)now->mode == i);
+	for (int i = 0; i < GATE_REASONS; i++)
+		metrics_set(metrics_series(e->gate_reasons, LABELS(gate_reason_name((enum gate_reason)i))),
+			    (int)now->gate_reason == i);
+}
+
 int exporter_write(struct exporter *e, const struct exporter_snapshot *now, struct buf *out)
 {
 	const struct allocator_stats *vmis = &now->vmis;
@@ -234,6 +261,8 @@ int exporter_write(struct exporter *e, const struct exporter_snapshot *now, stru
 		[STRIPE_SIZE] = (double)vmis->stripe_size,
 		[STRIPE_USED] = (double)vmis->stripe_used,
 		[GATE] = now->gate_open,
+		[POLICIES] = now->policies_in_force,
+		[HOLDING] = now->holding,
 		[LEADING] = now->leading,
 		[VIEW_AGE] = now->view_age_s,
 		[EVENTS_DROPPED] = (double)now->events_dropped,
@@ -244,6 +273,7 @@ int exporter_write(struct exporter *e, const struct exporter_snapshot *now, stru
 			metrics_set(e->plain[i], values[i]);
 	metrics_set(metrics_series(e->synced, LABELS("virtualmachineinstances")), now->vmis_synced);
 	metrics_set(metrics_series(e->synced, LABELS("kubevirts")), now->kubevirts_synced);
+	write_states(e, now);
 	process_metrics_refresh(&e->process);
 	return metrics_write(e->registry, out);
 }

@@ -13,6 +13,8 @@
 
 #include "base/buf.h"
 #include "controller/allocator.h"
+#include "controller/gate.h"
+#include "controller/mode.h"
 
 struct exporter;
 
@@ -20,6 +22,12 @@ struct exporter;
 struct exporter_snapshot {
 	struct allocator_stats vmis;
 	bool gate_open;
+	enum gate_reason gate_reason;
+	enum mode mode;
+	const char *mode_reason; /* borrowed */
+	bool policies_in_force;
+	bool holding;         /* VMIs do not start before they have a CID */
+	const char *write_as; /* the user to act as, "" for nobody else; borrowed */
 	bool leading;
 	const char *leader; /* who holds the Lease, "" where nobody or not known; borrowed */
 	double view_age_s;  /* the view of VMIs is at most this old; NaN where nothing is known */

@@ -52,11 +52,11 @@ static void on_signal(uv_signal_t *handle, int signum)
 	stop(p);
 }
 
-static void on_failed(void *data)
+static void on_failed(void *data, bool misconfigured)
 {
 	struct program *p = data;
 
-	p->status = EXIT_FAILURE;
+	p->status = misconfigured ? EXIT_USAGE : EXIT_FAILURE;
 	if (!p->stopping)
 		stop(p);
 }

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 
 #define NAME_MAX_BYTES 253 /* RFC 1123 subdomain, which a Lease's name is */
+#define USER_MAX_BYTES 1024
 #define HOUR_MS        3600000u
 
 struct option_shown option_show(const char *text)
@@ -99,18 +100,53 @@ static int set_duration(struct option_values *v, const struct option_rule *rule,
 			 option_show(text).text, rule->least, rule->most / HOUR_MS);
 }
 
+/* The place of @text among @n names; @n where it is none. */
+static size_t choose(const char *const *names, size_t n, const char *text)
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(text, names[i]) != 0)
+		i++;
+	return i;
+}
+
 static int set_gate(struct option_values *v, const struct option_rule *rule, const char *text,
 		    struct error *err)
 {
 	static const char *const names[] = {[GATE_AUTO] = "auto", [GATE_ON] = "on", [GATE_OFF] = "off"};
+	size_t i = choose(names, ARRAY_LEN(names), text);
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*(enum gate_override *)member(v, rule) = (enum gate_override)i;
-			return 0;
-		}
-	}
-	return error_set(err, -EINVAL, "'%s' is not auto, on or off", option_show(text).text);
+	if (i == ARRAY_LEN(names))
+		return error_set(err, -EINVAL, "'%s' is not auto, on or off", option_show(text).text);
+	*(enum gate_override *)member(v, rule) = (enum gate_override)i;
+	return 0;
+}
+
+static int set_mode(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	static const char *const names[] = {[MODE_AUTO] = "auto",
+					    [MODE_CHOOSE_TAKEOVER] = "takeover",
+					    [MODE_CHOOSE_COEXIST] = "coexist",
+					    [MODE_CHOOSE_OBSERVE] = "observe"};
+	size_t i = choose(names, ARRAY_LEN(names), text);
+
+	if (i == ARRAY_LEN(names))
+		return error_set(err, -EINVAL, "'%s' is not auto, takeover, coexist or observe",
+				 option_show(text).text);
+	*(enum mode_choice *)member(v, rule) = (enum mode_choice)i;
+	return 0;
+}
+
+/* It becomes a header line. */
+static int set_user(struct option_values *v, const struct option_rule *rule, const char *text,
+		    struct error *err)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c <= 0x20 || *c > 0x7e || c - text == USER_MAX_BYTES)
+			return error_set(err, -EINVAL, "'%s' is not 1 to %d printable characters",
+					 option_show(text).text, USER_MAX_BYTES);
+	return set_text(v, rule, text, err);
 }
 
 static int set_level(struct option_values *v, const struct option_rule *rule, const char *text,
@@ -183,6 +219,18 @@ const struct option_rule option_rules[] = {
 	 .help = "context of the kubeconfig instead of its current-context"},
 	{"writes-in-flight", "N", set_number, AT(options.writes_in_flight), .least = 1, .most = 256,
 	 .fallback = "16", .help = "most VMIs written to at the same time"},
+
+	{.help = "KubeVirt"},
+	{"mode", "MODE", set_mode, AT(options.mode), .fallback = "auto",
+	 .help = "takeover: write CIDs, and nobody else can, while the admission policies are in force; "
+		 "coexist: "
+		 "write CIDs without them; observe: write nothing; auto: takeover where the policies are in "
+		 "force, "
+		 "else coexist"},
+	{"write-as", "USER", set_user, AT(options.write_as), .fallback = "auto",
+	 .help = "user to act as when a CID is written, as KubeVirt (1.6 and later) undoes what others "
+		 "write; "
+		 "auto: its kubevirt-synchronization-controller; self: nobody else"},
 
 	{.help = "CIDs"},
 	{"feature-gate", "MODE", set_gate, AT(options.feature_gate), .fallback = "auto",

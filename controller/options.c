@@ -185,6 +185,7 @@ void options_free(struct options *o)
 {
 	free(o->kubeconfig);
 	free(o->context);
+	free(o->write_as);
 	free(o->lease_name);
 	free(o->identity);
 	free(o->listen);

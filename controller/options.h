@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cid/range.h"
 #include "controller/gate.h"
+#include "controller/mode.h"
 
 /** Fewest CIDs of --cid-min..--cid-max before exclusions (DESIGN "Term stripes"): 32 a stripe. */
 #define OPTIONS_MIN_CIDS (1u << 20)
@@ -25,6 +26,8 @@ struct options {
 	char *kubeconfig; /* NULL where not given */
 	char *context;    /* NULL where not given */
 
+	enum mode_choice mode;
+	char *write_as; /* "auto", "self" or a user; see write_identity.h */
 	enum gate_override feature_gate;
 	struct cid_range cids; /* --cid-min, --cid-max and --exclude-cids together */
 	uint32_t quarantine_ms;

@@ -70,8 +70,16 @@ set_gates() {
 	body=$(jq -nc --argjson on "$1" --argjson off "${2:-null}" '{apiVersion: "kubevirt.io/v1", kind: "KubeVirt",
 		metadata: {namespace: "kubevirt", name: "kubevirt"},
 		spec: {configuration: {developerConfiguration: {featureGates: $on, disabledFeatureGates: $off}}}}')
-	api PATCH "$kubevirt_path/kubevirt" "$merge" "$body" >"$folder/kubevirt" 2>&1 ||
+	api PATCH "$kubevirt_path/kubevirt" "$merge" "$body" >"$folder/kubevirt" 2>&1 || {
 		api POST "$kubevirt_path" application/json "$(jq -c 'del(..|nulls)' <<<"$body")" >"$folder/kubevirt"
+		deployed "$kubevirt_path/kubevirt"
+	}
+}
+
+# deployed PATH [VERSION]: virt-operator has taken up the KubeVirt CR at PATH, and so much of KubeVirt runs.
+deployed() {
+	api PATCH "$1/status" "$merge" \
+		"{\"status\": {\"phase\": \"Deployed\", \"observedKubeVirtVersion\": \"${2-v1.9.0}\"}}" >/dev/null
 }
 
 # cid_of NAMESPACE NAME: "-" where there is none.
@@ -339,6 +347,7 @@ controlplane_up() {
 	crds_folder=$(sed -nE 's/.*CRDs from (.*); use it .*/\1/p' "$work/up.log")
 	# shellcheck source=/dev/null
 	source "$server_dir/env"
+	"$controlplane" kubevirt "$server_dir" install --feature-gates VSOCK >&2
 	kubectl apply --server-side -k "$manifests" >"$work/install.log" 2>&1 || {
 		cat "$work/install.log" >&2
 		exit 1

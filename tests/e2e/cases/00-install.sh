@@ -38,10 +38,10 @@ may_not() {
 it kube the_service_account_may_do_what_it_needs_and_nothing_else
 the_service_account_may_do_what_it_needs_and_nothing_else() {
 	local verb
-	for verb in get list watch patch; do
+	for verb in get list watch impersonate-on:serviceaccount:patch; do
 		may "$verb" virtualmachineinstances.kubevirt.io --all-namespaces
 	done
-	for verb in create update delete deletecollection; do
+	for verb in create update patch delete deletecollection impersonate-on:serviceaccount:update; do
 		may_not "$verb" virtualmachineinstances.kubevirt.io --namespace e2e-a
 	done
 	may list kubevirts.kubevirt.io --all-namespaces
@@ -60,6 +60,11 @@ the_service_account_may_do_what_it_needs_and_nothing_else() {
 	may_not create leases.coordination.k8s.io --namespace e2e-a
 	may_not delete leases.coordination.k8s.io --namespace kubevirt
 	may_not impersonate serviceaccounts --namespace kubevirt
+	may impersonate:serviceaccount serviceaccounts.authentication.k8s.io/kubevirt-synchronization-controller \
+		--namespace kubevirt
+	may_not impersonate:serviceaccount serviceaccounts.authentication.k8s.io/kubevirt-controller --namespace kubevirt
+	may_not patch configmaps/vsock-cid-controller-hold --namespace kubevirt
+	may_not get configmaps --namespace kubevirt
 	may_not escalate clusterroles.rbac.authorization.k8s.io
 	may_not list namespaces
 	may_not list nodes

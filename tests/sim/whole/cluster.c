@@ -272,7 +272,11 @@ static void create_cr(struct world *w)
 		"\"namespace\":\"kubevirt\"},\"spec\":{\"configuration\":{\"developerConfiguration\":{"
 		"\"featureGates\":[\"VSOCK\"]}}}}";
 
-	if (server_call(&w->server, "POST", CRS, NULL, cr) != 201)
+	static const char status[] =
+		"{\"status\":{\"phase\":\"Deployed\",\"observedKubeVirtVersion\":\"v1.9.0\"}}";
+
+	if (server_call(&w->server, "POST", CRS, NULL, cr) != 201 ||
+	    server_call(&w->server, "PATCH", CRS "/kubevirt/status", MERGE, status) != 200)
 		world_fail(w, "rig", "no KubeVirt CR");
 	w->cluster.gate_open = true;
 }

@@ -57,10 +57,11 @@ static void begin_end(struct process *p)
 }
 
 /* As main.c: closes it in order and exits with an error. */
-static void on_failed(void *data)
+static void on_failed(void *data, bool misconfigured)
 {
 	struct process *p = data;
 
+	(void)misconfigured;
 	if (p->dead) /* nobody is there any more to fail */
 		return;
 	NOTE(p->world, p->name, "fails");

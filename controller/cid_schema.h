@@ -1,0 +1,44 @@
+/**
+ * cid_schema: whether the cluster's CRD of VMIs takes the highest CID that may be given.
+ *
+ * KubeVirt before 1.8.4 said `format: int32` of status.VSOCKCID, and Kubernetes enforces that from 1.36 on
+ * (kubevirt.md 0.3): a VMI with a higher CID could not be written any more by anybody. The default range is
+ * below; for a wider one the CRD is read at the start, and nothing is written before it has shown that it
+ * takes it. Loop's thread only.
+ */
+#ifndef CONTROLLER_CID_SCHEMA_H
+#define CONTROLLER_CID_SCHEMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "kube/client.h"
+
+struct cid_schema;
+
+struct cid_schema_options {
+	uv_loop_t *loop;
+	struct kube_client *client;
+	struct logger *log;
+	struct rng *rng;
+	uint32_t max; /* highest CID */
+	/** It does not take it; the reason has been logged. From the loop, outside of libcurl, at most once.
+	 */
+	void (*refused)(void *data);
+	void *data;
+};
+
+/** Returns 0, -ENOMEM. On success give *out to cid_schema_close(). */
+int cid_schema_open(struct cid_schema **out, const struct cid_schema_options *options, struct error *err);
+
+/** It is known that CIDs up to the highest can be written. */
+bool cid_schema_allows(const struct cid_schema *s);
+
+/** Cancels what is under way, then @cb from the loop. */
+void cid_schema_close(struct cid_schema *s, void (*cb)(void *data), void *data);
+
+#endif

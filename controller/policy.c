@@ -1,0 +1,247 @@
+#include "controller/policy.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "controller/policy_files.h"
+#include "controller/vmi.h"
+#include "kube/yamldoc.h"
+
+static const struct {
+	enum policy_resource resource;
+	const char *name;
+} objects[POLICY_OBJECTS] = {
+	[POLICY_GUARD] = {POLICY_VALIDATING, POLICY_NAME_PREFIX "guard"},
+	[POLICY_GUARD_BINDING] = {POLICY_VALIDATING_BINDINGS, POLICY_NAME_PREFIX "guard"},
+	[POLICY_HOLD] = {POLICY_VALIDATING, POLICY_NAME_PREFIX "hold"},
+	[POLICY_HOLD_BINDING] = {POLICY_VALIDATING_BINDINGS, POLICY_NAME_PREFIX "hold"},
+	[POLICY_STICKY] = {POLICY_MUTATING, POLICY_NAME_PREFIX "sticky"},
+	[POLICY_STICKY_BINDING] = {POLICY_MUTATING_BINDINGS, POLICY_NAME_PREFIX "sticky"},
+};
+
+static const struct {
+	const char *plural;
+	const char *kind;
+} resources[POLICY_RESOURCES] = {
+	[POLICY_VALIDATING] = {"validatingadmissionpolicies", "ValidatingAdmissionPolicy"},
+	[POLICY_VALIDATING_BINDINGS] = {"validatingadmissionpolicybindings",
+					"ValidatingAdmissionPolicyBinding"},
+	[POLICY_MUTATING] = {"mutatingadmissionpolicies", "MutatingAdmissionPolicy"},
+	[POLICY_MUTATING_BINDINGS] = {"mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"},
+};
+
+struct policy_set {
+	json_t *built_in[POLICY_OBJECTS]; /* specs */
+	json_t *stored[POLICY_OBJECTS];   /* likewise, NULL: absent or not JSON */
+	bool there[POLICY_OBJECTS];
+	bool listed[POLICY_OBJECTS]; /* by the list that is under way */
+	bool known[POLICY_RESOURCES];
+	bool unreadable[POLICY_RESOURCES];
+	char namespace[VMI_NAMESPACE_MAX + 1];
+};
+
+const char *policy_resource_name(enum policy_resource resource)
+{
+	return resources[resource].plural;
+}
+
+enum policy_object policy_find(enum policy_resource resource, const char *name)
+{
+	int i = 0;
+
+	while (i < POLICY_OBJECTS && (objects[i].resource != resource || strcmp(objects[i].name, name) != 0))
+		i++;
+	return (enum policy_object)i;
+}
+
+/* ---- the built-in ones ---- */
+
+static const char *text_at(const json_t *object, const char *outer, const char *inner)
+{
+	const json_t *value = json_object_get(outer != NULL ? json_object_get(object, outer) : object, inner);
+
+	return json_is_string(value) ? json_string_value(value) : "";
+}
+
+static int take_document(struct policy_set *p, const char *text, size_t n, struct error *err)
+{
+	json_t *document;
+	const char *kind;
+	int rc = yamldoc_parse(&document, text, n, err);
+
+	if (rc != 0)
+		return rc;
+	kind = text_at(document, NULL, "kind");
+	rc = error_set(err, -EINVAL, "no policy or binding that is known: %s", kind);
+	for (int i = 0; i < POLICY_OBJECTS; i++) {
+		if (strcmp(resources[objects[i].resource].kind, kind) != 0 ||
+		    strcmp(objects[i].name, text_at(document, "metadata", "name")) != 0)
+			continue;
+		json_decref(p->built_in[i]);
+		p->built_in[i] = json_incref(json_object_get(document, "spec"));
+		rc = 0;
+	}
+	json_decref(document);
+	return rc;
+}
+
+/* Documents are separated by lines of three dashes. */
+static int take_file(struct policy_set *p, const char *text, struct error *err)
+{
+	static const char separator[] = "\n---\n";
+	int rc = 0;
+
+	while (rc == 0 && text != NULL) {
+		const char *end = strstr(text, separator);
+
+		rc = take_document(p, text, end != NULL ? (size_t)(end - text) + 1 : strlen(text), err);
+		text = end != NULL ? end + strlen(separator) : NULL;
+	}
+	return rc;
+}
+
+int policy_set_create(struct policy_set **out, struct error *err)
+{
+	static const char *const files[] = {policy_file_guard, policy_file_hold, policy_file_sticky};
+	struct policy_set *p = calloc(1, sizeof(*p));
+	int rc = 0;
+
+	if (p == NULL)
+		return error_errno(err, -ENOMEM, "policies");
+	for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++)
+		rc = take_file(p, files[i], err);
+	for (size_t i = 0; i < POLICY_OBJECTS && rc == 0; i++)
+		if (p->built_in[i] == NULL)
+			rc = error_set(err, -EINVAL, "no built-in %s", objects[i].name);
+	if (rc != 0) {
+		policy_set_free(p);
+		return error_wrap(err, rc, "built-in policies");
+	}
+	*out = p;
+	return 0;
+}
+
+void policy_set_free(struct policy_set *p)
+{
+	if (p == NULL)
+		return;
+	for (int i = 0; i < POLICY_OBJECTS; i++) {
+		json_decref(p->built_in[i]);
+		json_decref(p->stored[i]);
+	}
+	free(p);
+}
+
+/* ---- those of the cluster ---- */
+
+void policy_set_namespace(struct policy_set *p, const char *namespace)
+{
+	(void)snprintf(p->namespace, sizeof(p->namespace), "%s", namespace);
+}
+
+void policy_set_seen(struct policy_set *p, enum policy_object object, const char *spec, size_t len)
+{
+	json_decref(p->stored[object]);
+	p->stored[object] = spec != NULL ? json_loadb(spec, len, 0, NULL) : NULL;
+	p->there[object] = spec != NULL;
+	p->listed[object] = true;
+}
+
+void policy_set_list_started(struct policy_set *p, enum policy_resource resource)
+{
+	for (int i = 0; i < POLICY_OBJECTS; i++)
+		if (objects[i].resource == resource)
+			p->listed[i] = false;
+}
+
+void policy_set_list_done(struct policy_set *p, enum policy_resource resource)
+{
+	for (int i = 0; i < POLICY_OBJECTS; i++)
+		if (objects[i].resource == resource && !p->listed[i])
+			policy_set_seen(p, (enum policy_object)i, NULL, 0);
+	p->known[resource] = true;
+	p->unreadable[resource] = false;
+}
+
+void policy_set_unreadable(struct policy_set *p, enum policy_resource resource)
+{
+	p->unreadable[resource] = true;
+}
+
+bool policy_set_known(const struct policy_set *p)
+{
+	for (int i = 0; i < POLICY_RESOURCES; i++)
+		if (!p->known[i] && !p->unreadable[i])
+			return false;
+	return true;
+}
+
+static bool denies(const json_t *spec)
+{
+	const json_t *actions = json_object_get(spec, "validationActions");
+	const json_t *action;
+	size_t i;
+
+	json_array_foreach(actions, i, action) if (json_is_string(action) && strcmp(json_string_value(action),
+										    "Deny") == 0) return true;
+	return false;
+}
+
+/* @stored and @built_in without the members that may differ. */
+static bool same_binding(const struct policy_set *p, const json_t *stored, const json_t *built_in)
+{
+	json_t *ours = json_deep_copy(built_in);
+	json_t *theirs = json_deep_copy(stored);
+	json_t *parameter = json_object_get(ours, "paramRef");
+	bool same;
+
+	(void)json_object_del(ours, "validationActions");
+	(void)json_object_del(theirs, "validationActions");
+	if (parameter != NULL)
+		(void)json_object_set_new(parameter, "namespace", json_string(p->namespace));
+	same = ours != NULL && theirs != NULL && json_equal(ours, theirs);
+	json_decref(ours);
+	json_decref(theirs);
+	return same;
+}
+
+static bool is_as_built(const struct policy_set *p, enum policy_object object)
+{
+	const json_t *stored = p->stored[object];
+	const json_t *built_in = p->built_in[object];
+
+	if (stored == NULL)
+		return false;
+	if (objects[object].resource == POLICY_VALIDATING_BINDINGS)
+		return denies(stored) && same_binding(p, stored, built_in);
+	return json_equal(stored, built_in);
+}
+
+bool policy_set_holds(const struct policy_set *p)
+{
+	return is_as_built(p, POLICY_HOLD) && is_as_built(p, POLICY_HOLD_BINDING);
+}
+
+bool policy_set_in_force(const struct policy_set *p, char *why, size_t room)
+{
+	why[0] = '\0';
+	for (int i = 0; i < POLICY_OBJECTS; i++) {
+		enum policy_resource resource = objects[i].resource;
+
+		if (p->unreadable[resource] || !p->known[resource])
+			(void)snprintf(why, room, "%s cannot be read", resources[resource].plural);
+		else if (!p->there[i])
+			(void)snprintf(why, room, "%s %s is not installed", resources[resource].kind,
+				       objects[i].name);
+		else if (!is_as_built(p, (enum policy_object)i))
+			(void)snprintf(why, room, "%s %s is not the one of this version",
+				       resources[resource].kind, objects[i].name);
+		if (why[0] != '\0')
+			return false;
+	}
+	return true;
+}
