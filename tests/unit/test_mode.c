@@ -1,0 +1,196 @@
+#include <check.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "controller/mode.h"
+#include "support/suite.h"
+
+static struct mode_core m;
+static char text[MODE_TEXT_SIZE];
+
+static void given(enum mode_choice choice, enum mode_policies policies)
+{
+	mode_init(&m, choice);
+	mode_set_policies(&m, policies, policies == MODE_POLICIES_LACKING ? "guard is not installed" : "");
+}
+
+static void three_are_reverted(void)
+{
+	mode_reverted(&m, "a", 1000);
+	mode_reverted(&m, "b", 1001);
+	ck_assert_int_ne(mode_of(&m), MODE_OBSERVE);
+	mode_reverted(&m, "c", 1002);
+}
+
+static void three_are_overwritten(void)
+{
+	mode_overwritten(&m, "a", 1000);
+	mode_assigned(&m);
+	mode_overwritten(&m, "b", 1001);
+	mode_assigned(&m);
+	ck_assert_int_ne(mode_of(&m), MODE_OBSERVE);
+	mode_overwritten(&m, "c", 1002);
+}
+
+START_TEST(the_mode_follows_from_choice_and_policies)
+{
+	static const struct {
+		enum mode_choice choice;
+		enum mode unknown, lacking, in_force;
+	} cases[] = {
+		{MODE_AUTO, MODE_COEXIST, MODE_COEXIST, MODE_TAKEOVER},
+		{MODE_CHOOSE_TAKEOVER, MODE_OBSERVE, MODE_OBSERVE, MODE_TAKEOVER},
+		{MODE_CHOOSE_COEXIST, MODE_COEXIST, MODE_COEXIST, MODE_COEXIST},
+		{MODE_CHOOSE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		given(cases[i].choice, MODE_POLICIES_UNKNOWN);
+		ck_assert_int_eq(mode_of(&m), cases[i].unknown);
+		given(cases[i].choice, MODE_POLICIES_LACKING);
+		ck_assert_int_eq(mode_of(&m), cases[i].lacking);
+		given(cases[i].choice, MODE_POLICIES_IN_FORCE);
+		ck_assert_int_eq(mode_of(&m), cases[i].in_force);
+		ck_assert_int_eq(mode_campaigns(&m), cases[i].choice != MODE_CHOOSE_OBSERVE);
+	}
+}
+END_TEST
+
+START_TEST(the_reason_names_what_decides)
+{
+	given(MODE_AUTO, MODE_POLICIES_UNKNOWN);
+	ck_assert_str_eq(mode_reason(&m, text), "the admission policies have not been read yet");
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	ck_assert_str_eq(mode_reason(&m, text), "guard is not installed");
+	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
+	ck_assert_str_eq(mode_reason(&m, text), "the three admission policies are in force");
+	given(MODE_CHOOSE_TAKEOVER, MODE_POLICIES_LACKING);
+	ck_assert_str_eq(mode_reason(&m, text), "--mode=takeover, but guard is not installed");
+	given(MODE_CHOOSE_OBSERVE, MODE_POLICIES_IN_FORCE);
+	ck_assert_str_eq(mode_reason(&m, text), "--mode=observe");
+	given(MODE_CHOOSE_COEXIST, MODE_POLICIES_IN_FORCE);
+	ck_assert_str_eq(mode_reason(&m, text), "--mode=coexist");
+	three_are_reverted();
+	ck_assert_str_eq(mode_reason(&m, text),
+			 "the CIDs of 3 VMIs in a row were put back by another component; "
+			 "one is tried every 10 minutes");
+}
+END_TEST
+
+START_TEST(three_vmis_in_a_row_end_the_writing)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	three_are_reverted();
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	ck_assert(mode_campaigns(&m));
+	given(MODE_CHOOSE_COEXIST, MODE_POLICIES_LACKING);
+	three_are_overwritten();
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
+	mode_reverted(&m, "a", 1);
+	mode_overwritten(&m, "b", 2);
+	mode_reverted(&m, "c", 3);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+}
+END_TEST
+
+START_TEST(one_vmi_alone_ends_nothing)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	for (int i = 0; i < 10; i++) {
+		mode_reverted(&m, "a", 1);
+		mode_overwritten(&m, "a", 1);
+		mode_reverted(&m, "b", 1);
+	}
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+}
+END_TEST
+
+START_TEST(a_write_that_lasts_ends_the_row)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	mode_reverted(&m, "a", 1);
+	mode_reverted(&m, "b", 1);
+	mode_assigned(&m);
+	mode_reverted(&m, "c", 1);
+	mode_reverted(&m, "d", 1);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	mode_lasted(&m);
+	/* One that was overwritten had been there before: that others are there says nothing. */
+	mode_overwritten(&m, "a", 1);
+	mode_reverted(&m, "b", 1);
+	mode_assigned(&m);
+	mode_overwritten(&m, "c", 1);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	mode_lasted(&m);
+	mode_overwritten(&m, "d", 1);
+	mode_overwritten(&m, "e", 1);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	mode_overwritten(&m, "f", 1);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+}
+END_TEST
+
+START_TEST(after_a_fall_one_vmi_is_tried_every_ten_minutes)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	ck_assert_uint_eq(mode_deadline(&m), UINT64_MAX);
+	ck_assert(!mode_try(&m, 1000));
+	three_are_reverted();
+	ck_assert_uint_eq(mode_deadline(&m), 1002 + MODE_RETRY_MS);
+	ck_assert(!mode_try(&m, 1001 + MODE_RETRY_MS));
+	ck_assert(mode_try(&m, 1002 + MODE_RETRY_MS));
+	ck_assert(!mode_try(&m, 1003 + MODE_RETRY_MS));
+	mode_reverted(&m, "d", 1003 + MODE_RETRY_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	ck_assert(mode_try(&m, 1002 + 2 * MODE_RETRY_MS));
+	mode_assigned(&m);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	ck_assert_uint_eq(mode_deadline(&m), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(where_cids_are_overwritten_only_a_start_with_one_counts)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	three_are_overwritten();
+	mode_assigned(&m);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	mode_lasted(&m);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	three_are_reverted();
+	mode_overwritten(&m, "d", 5000);
+	mode_assigned(&m);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+}
+END_TEST
+
+START_TEST(a_change_of_the_policies_ends_a_fall)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	three_are_overwritten();
+	mode_set_policies(&m, MODE_POLICIES_LACKING, "guard is not installed");
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	mode_set_policies(&m, MODE_POLICIES_LACKING, "hold is not installed");
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	three_are_overwritten();
+	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "");
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		the_mode_follows_from_choice_and_policies,
+		the_reason_names_what_decides,
+		three_vmis_in_a_row_end_the_writing,
+		one_vmi_alone_ends_nothing,
+		a_write_that_lasts_ends_the_row,
+		after_a_fall_one_vmi_is_tried_every_ten_minutes,
+		where_cids_are_overwritten_only_a_start_with_one_counts,
+		a_change_of_the_policies_ends_a_fall,
+	};
+
+	return suite_run("mode", tests, ARRAY_LEN(tests));
+}
