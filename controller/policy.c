@@ -67,24 +67,29 @@ static const char *text_at(const json_t *object, const char *outer, const char *
 	return json_is_string(value) ? json_string_value(value) : "";
 }
 
+static enum policy_object object_of(const json_t *document)
+{
+	const char *kind = text_at(document, NULL, "kind");
+
+	for (int i = 0; i < POLICY_RESOURCES; i++)
+		if (strcmp(resources[i].kind, kind) == 0)
+			return policy_find((enum policy_resource)i, text_at(document, "metadata", "name"));
+	return POLICY_OBJECTS;
+}
+
 static int take_document(struct policy_set *p, const char *text, size_t n, struct error *err)
 {
 	json_t *document;
-	const char *kind;
+	enum policy_object object;
 	int rc = yamldoc_parse(&document, text, n, err);
 
 	if (rc != 0)
 		return rc;
-	kind = text_at(document, NULL, "kind");
-	rc = error_set(err, -EINVAL, "no policy or binding that is known: %s", kind);
-	for (int i = 0; i < POLICY_OBJECTS; i++) {
-		if (strcmp(resources[objects[i].resource].kind, kind) != 0 ||
-		    strcmp(objects[i].name, text_at(document, "metadata", "name")) != 0)
-			continue;
-		json_decref(p->built_in[i]);
-		p->built_in[i] = json_incref(json_object_get(document, "spec"));
-		rc = 0;
-	}
+	object = object_of(document);
+	if (object != POLICY_OBJECTS)
+		p->built_in[object] = json_incref(json_object_get(document, "spec"));
+	else
+		rc = error_set(err, -EINVAL, "a document that is no policy and no binding");
 	json_decref(document);
 	return rc;
 }

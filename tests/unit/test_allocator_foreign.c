@@ -326,6 +326,110 @@ START_TEST(who_cannot_be_read_keeps_a_shared_one_and_the_other_is_served)
 }
 END_TEST
 
+/* ---- what the mode goes by ---- */
+
+START_TEST(who_starts_with_our_cid_has_kept_it)
+{
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	answer_with_cid("a", VMI_PHASE_PENDING, 1);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULING, wish.cid), 2);
+	ck_assert_uint_eq(told[NOTICE_LASTED], 0);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULED, wish.cid), 3);
+	ck_assert_uint_eq(told[NOTICE_LASTED], 1);
+	ck_assert_uint_eq(last.cid, wish.cid);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, wish.cid), 4);
+	see(vmi_holding("b", VMI_PHASE_SCHEDULED, 77), 5);
+	ck_assert_uint_eq(told[NOTICE_LASTED], 1);
+	done();
+}
+END_TEST
+
+START_TEST(a_foreign_change_says_whether_it_was_ours)
+{
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("a", 0);
+	answer_with_cid("a", VMI_PHASE_SCHEDULING, 1);
+	see(vmi_holding("a", VMI_PHASE_SCHEDULED, 77), 2);
+	ck_assert_uint_eq(told[NOTICE_FOREIGN], 1);
+	ck_assert(last.kind == NOTICE_FOREIGN && last.was_ours && last.old_cid == wish.cid);
+	ck_assert_uint_eq(told[NOTICE_LASTED], 0);
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 78), 3);
+	ck_assert(last.kind == NOTICE_FOREIGN && !last.was_ours && last.old_cid == 77);
+	see(vmi_with("b", VMI_PHASE_SCHEDULING), 4);
+	expect_patch("b", 4);
+	answer_with_cid("b", VMI_PHASE_SCHEDULING, 5);
+	see(vmi_with("b", VMI_PHASE_SCHEDULING), 6);
+	ck_assert(last.kind == NOTICE_FOREIGN && last.was_ours && last.cid == 0);
+	done();
+}
+END_TEST
+
+START_TEST(writes_can_be_limited)
+{
+	given_leader();
+	allocator_limit_writes(a, 0);
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	see(vmi_with("b", VMI_PHASE_PENDING), 0);
+	expect_nothing(0);
+	allocator_limit_writes(a, 1);
+	expect_patch("a", 0);
+	expect_nothing(0);
+	allocator_limit_writes(a, ALLOCATOR_UNLIMITED);
+	expect_patch("b", 0);
+	done();
+}
+END_TEST
+
+START_TEST(who_is_held_and_not_served_is_told_once)
+{
+	given_leader();
+	allocator_set_gate(a, false);
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
+	ck_assert_uint_eq(told[NOTICE_HELD], 0);
+	allocator_set_held(a, "for a reason");
+	ck_assert_uint_eq(told[NOTICE_HELD], 1);
+	ck_assert(last.kind == NOTICE_HELD && last.first);
+	ck_assert_str_eq(last.text, "for a reason");
+	see(vmi_with("c", VMI_PHASE_PENDING), 1);
+	ck_assert_uint_eq(told[NOTICE_HELD], 2);
+	allocator_set_held(a, NULL);
+	allocator_set_held(a, "for another");
+	see(vmi_with("c", VMI_PHASE_SCHEDULING), 2);
+	ck_assert_uint_eq(told[NOTICE_HELD], 2);
+	done();
+}
+END_TEST
+
+START_TEST(an_outcome_that_is_not_known_is_worth_an_event_the_second_time)
+{
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	answer(ANSWER_UNKNOWN, NULL, 0);
+	ck_assert(last.kind == NOTICE_UNKNOWN && !last.first);
+	(void)wait_for_wish(1);
+	ck_assert_int_eq(wish.kind, WISH_READ);
+	answer(ANSWER_OBJECT,
+	       &(struct vmi){.namespace = "ns",
+			     .name = "vm-a",
+			     .uid = "a",
+			     .resource_version = "500",
+			     .phase = VMI_PHASE_PENDING,
+			     .has_phase = true,
+			     .has_status = true,
+			     .wants_vsock = true},
+	       60000);
+	expect_patch("a", 60000);
+	answer(ANSWER_UNKNOWN, NULL, 60000);
+	ck_assert(last.kind == NOTICE_UNKNOWN && last.first);
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -345,6 +449,11 @@ int main(void)
 		who_started_with_a_cid_that_was_removed_later_is_not_missed,
 		what_the_leader_before_wrote_last_is_not_foreign,
 		who_cannot_be_read_keeps_a_shared_one_and_the_other_is_served,
+		who_starts_with_our_cid_has_kept_it,
+		a_foreign_change_says_whether_it_was_ours,
+		writes_can_be_limited,
+		who_is_held_and_not_served_is_told_once,
+		an_outcome_that_is_not_known_is_worth_an_event_the_second_time,
 	};
 
 	return suite_run("allocator_foreign", tests, ARRAY_LEN(tests));

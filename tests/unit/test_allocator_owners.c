@@ -273,6 +273,53 @@ static struct vmi target_of(const char *uid, uint32_t cid, const char *source)
 	return v;
 }
 
+START_TEST(a_target_is_told_which_cid_its_guest_has)
+{
+	struct vmi target;
+
+	given_leader();
+	see(vmi_holding("source", VMI_PHASE_RUNNING, 77), 0);
+	target = target_of("target", 88, "source");
+	target.cid_state = VMI_CID_ABSENT;
+	target.phase = VMI_PHASE_WAITING_FOR_SYNC;
+	see(target, 1);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 0); /* it shows none yet */
+	see(target_of("target", 88, "source"), 2);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 1);
+	ck_assert(last.kind == NOTICE_SOURCE && last.first && last.cid == 88 && last.old_cid == 77);
+	ck_assert_str_eq(last.other_name, "vm-source");
+	see(target_of("target", 88, "source"), 3);
+	see(target_of("same", 77, "source"), 4);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 1);
+	see(target_of("lost", 99, "nobody"), 5);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 2);
+	ck_assert(last.cid == 99 && last.old_cid == 0);
+	ck_assert_str_eq(last.other_name, "");
+	allocator_tell_again(a);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 4);
+	done();
+}
+END_TEST
+
+START_TEST(a_source_is_not_missed_before_the_first_list_is_complete)
+{
+	struct vmi target;
+	struct vmi source;
+
+	given_allocator(4);
+	target = target_of("target", 88, "source");
+	source = vmi_holding("source", VMI_PHASE_RUNNING, 77);
+	allocator_list_started(a);
+	allocator_vmi_seen(a, &target, true, 0);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 0);
+	allocator_vmi_seen(a, &source, true, 0);
+	allocator_list_done(a, "500", 0);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 1);
+	ck_assert(last.cid == 88 && last.old_cid == 77);
+	done();
+}
+END_TEST
+
 START_TEST(i5_a_target_whose_source_was_a_target_holds_the_first_ones_cid)
 {
 	struct vmi first;
@@ -416,6 +463,8 @@ int main(void)
 		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
 		i1_a_value_that_we_never_asked_for_is_not_given_again,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
+		a_target_is_told_which_cid_its_guest_has,
+		a_source_is_not_missed_before_the_first_list_is_complete,
 		i5_a_target_whose_source_was_a_target_holds_the_first_ones_cid,
 		i5_a_list_may_show_a_chain_of_migrations_in_any_order,
 		running_duplicates_are_told_and_never_changed,

@@ -52,6 +52,8 @@ START_TEST(without_arguments_everything_has_its_default)
 	expect_run(&o, NULL);
 	ck_assert_ptr_null(o.kubeconfig);
 	ck_assert_ptr_null(o.context);
+	ck_assert_int_eq(o.mode, MODE_AUTO);
+	ck_assert_str_eq(o.write_as, "auto");
 	ck_assert_int_eq(o.feature_gate, GATE_AUTO);
 	ck_assert_uint_eq(o.cids.min, 3);
 	ck_assert_uint_eq(o.cids.max, 2147483647);
@@ -82,7 +84,9 @@ START_TEST(every_option_reaches_its_member)
 		   "--quarantine", "1500ms", "--writes-in-flight", "256", "--lease-name", "l.x", "--identity",
 		   "me", "--lease-duration", "3s", "--renew-deadline=2s", "--retry-period=400ms", "--listen",
 		   "::1", "--port", "0", "--tls-cert-file", "crt", "--tls-key-file", "key", "--log-level",
-		   "debug", "--", NULL);
+		   "debug", "--mode=coexist", "--write-as", "system:x", "--", NULL);
+	ck_assert_int_eq(o.mode, MODE_CHOOSE_COEXIST);
+	ck_assert_str_eq(o.write_as, "system:x");
 	ck_assert_str_eq(o.kubeconfig, "/k");
 	ck_assert_str_eq(o.context, "c=d");
 	ck_assert_int_eq(o.feature_gate, GATE_OFF);
@@ -245,6 +249,8 @@ START_TEST(values_that_are_not_of_their_kind_are_refused)
 {
 	char name[256] = "";
 
+	expect_bad("--mode: 'Auto' is not auto, takeover, coexist or observe", "--mode", "Auto");
+	expect_bad("--write-as: 'a b' is not 1 to 1024 printable characters", "--write-as", "a b");
 	expect_bad("--feature-gate: 'On' is not auto, on or off", "--feature-gate", "On");
 	expect_bad("--log-level: 'warn' is not debug, info, warning or error", "--log-level", "warn");
 	expect_bad("--listen: 'localhost' is not an IP address", "--listen", "localhost");

@@ -1,0 +1,342 @@
+#include <check.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/macros.h"
+#include "controller/policy.h"
+#include "controller/policy_files.h"
+#include "controller/takeover.h"
+#include "kube/yamldoc.h"
+#include "support/fake_server.h"
+#include "support/loop.h"
+#include "support/suite.h"
+
+static uv_loop_t loop;
+static struct logger silent;
+static struct rng rng;
+static struct fake_server *server;
+static struct kube_client *client;
+static struct takeover *takeover;
+static unsigned int closed;
+static uv_prepare_t turn;
+static enum takeover_hold wanted;
+static char lacking[256];
+
+/* The cluster. */
+static const char *hold;        /* of the ConfigMap; NULL: there is none */
+static bool mutating_is_served; /* else 404 */
+static bool may_read;           /* else 403 */
+static int patch_status;
+static unsigned int patches;
+static char last_patch[64];
+static struct fake_conn *parameter_watch;
+
+static void answer_list(struct fake_conn *conn, const char *items)
+{
+	AUTO_BUF struct buf text = {.max = 1 << 20};
+
+	ck_assert_int_eq(
+		buf_printf(&text, "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[%s]}", items), 0);
+	fake_conn_answer(conn, 200, NULL, buf_str(&text));
+}
+
+/* The document of that kind in a manifest, as JSON with a comma before it. */
+static void add_document(struct buf *items, const char *file, const char *kind)
+{
+	while (file != NULL) {
+		const char *end = strstr(file, "\n---\n");
+		json_t *document = NULL;
+		char *text;
+
+		ck_assert_int_eq(yamldoc_parse(&document, file,
+					       end != NULL ? (size_t)(end - file) + 1 : strlen(file), NULL),
+				 0);
+		text = json_dumps(document, 0);
+		if (strcmp(json_string_value(json_object_get(document, "kind")), kind) == 0)
+			ck_assert_int_eq(buf_printf(items, "%s%s", items->len > 0 ? "," : "", text), 0);
+		free(text);
+		json_decref(document);
+		file = end != NULL ? end + 5 : NULL;
+	}
+}
+
+static void answer_policies(struct fake_conn *conn, const char *kind)
+{
+	AUTO_BUF struct buf items = {.max = 1 << 20};
+
+	add_document(&items, policy_file_guard, kind);
+	add_document(&items, policy_file_hold, kind);
+	add_document(&items, policy_file_sticky, kind);
+	answer_list(conn, buf_str(&items));
+}
+
+static void answer_parameter(struct fake_conn *conn)
+{
+	char item[256] = "";
+
+	if (hold != NULL)
+		(void)snprintf(
+			item, sizeof(item),
+			"{\"metadata\":{\"name\":\"vsock-cid-controller-hold\",\"resourceVersion\":\"9\"},"
+			"\"data\":{\"hold\":\"%s\"}}",
+			hold);
+	answer_list(conn, item);
+}
+
+static void on_patch(struct fake_conn *conn, const struct fake_request *request)
+{
+	ck_assert_str_eq(request->target, "/api/v1/namespaces/kubevirt/configmaps/vsock-cid-controller-hold");
+	(void)snprintf(last_patch, sizeof(last_patch), "%s", request->body);
+	patches++;
+	fake_conn_answer(conn, patch_status, NULL, "{}");
+}
+
+static void on_request(void *data, struct fake_conn *conn, const struct fake_request *request)
+{
+	const char *t = request->target;
+
+	(void)data;
+	if (strcmp(request->method, "PATCH") == 0)
+		on_patch(conn, request);
+	else if (strstr(t, "watch=") != NULL) {
+		if (strstr(t, "configmaps") != NULL)
+			parameter_watch = conn;
+		fake_conn_begin(conn, 200, NULL);
+	} else if (!may_read)
+		fake_conn_answer(conn, 403, NULL, "{}");
+	else if (strcmp(t, "/apis/admissionregistration.k8s.io") == 0)
+		fake_conn_answer(conn, 200, NULL, "{\"versions\":[{\"version\":\"v1\"}]}");
+	else if (strstr(t, "mutating") != NULL && !mutating_is_served)
+		fake_conn_answer(conn, 404, NULL, "{}");
+	else if (strstr(t, "/validatingadmissionpolicies") != NULL)
+		answer_policies(conn, "ValidatingAdmissionPolicy");
+	else if (strstr(t, "/validatingadmissionpolicybindings") != NULL)
+		answer_policies(conn, "ValidatingAdmissionPolicyBinding");
+	else if (strstr(t, "/mutatingadmissionpolicies") != NULL)
+		answer_policies(conn, "MutatingAdmissionPolicy");
+	else if (strstr(t, "/mutatingadmissionpolicybindings") != NULL)
+		answer_policies(conn, "MutatingAdmissionPolicyBinding");
+	else
+		answer_parameter(conn);
+}
+
+static void on_restarted(void *data, const char *resource, bool watch, enum reflector_restart reason)
+{
+	(void)data;
+	(void)resource;
+	(void)watch;
+	(void)reason;
+}
+
+/* As the controller does in each turn. */
+static void on_turn(uv_prepare_t *prepare)
+{
+	(void)prepare;
+	takeover_follow(takeover, wanted, clock_boot_ms());
+}
+
+static void given_cluster(const char *hold_now)
+{
+	hold = hold_now;
+	mutating_is_served = may_read = true;
+	patch_status = 200;
+	patches = closed = 0;
+	wanted = TAKEOVER_LEAVE;
+	parameter_watch = NULL;
+}
+
+static void given_takeover(void)
+{
+	struct kube_config config = {0};
+	struct error err = {0};
+	char url[64];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_init(&silent, -1, LOG_LEVEL_INFO, "test");
+	rng_init_seeded(&rng, 1);
+	ck_assert_int_eq(uv_loop_init(&loop), 0);
+	server = fake_server_open(&loop, on_request, NULL);
+	(void)snprintf(url, sizeof(url), "%s", fake_server_url(server));
+	config.server = url;
+	ck_assert_int_eq(kube_client_open(&client,
+					  &(struct kube_client_options){.loop = &loop,
+									.config = &config,
+									.user_agent = "t/1",
+									.log = &silent},
+					  NULL),
+			 0);
+	ck_assert_int_eq(takeover_open(&takeover,
+				       &(struct takeover_options){.loop = &loop,
+								  .client = client,
+								  .log = &silent,
+								  .rng = &rng,
+								  .restarted = on_restarted},
+				       &err),
+			 0);
+	takeover_set_namespace(takeover, "kubevirt", &err);
+	ck_assert_int_eq(err.code, 0);
+	(void)uv_prepare_init(&loop, &turn);
+	(void)uv_prepare_start(&turn, on_turn);
+}
+
+static enum mode_policies policies(void)
+{
+	return takeover_policies(takeover, lacking, sizeof(lacking));
+}
+
+static void on_closed(void *data)
+{
+	(void)data;
+	closed++;
+}
+
+static void done(void)
+{
+	uv_close((uv_handle_t *)&turn, NULL);
+	takeover_close(takeover, on_closed, NULL);
+	LOOP_UNTIL(&loop, closed == 1);
+	kube_client_close(client, on_closed, NULL);
+	fake_server_close(server, on_closed, NULL);
+	LOOP_UNTIL(&loop, closed == 3);
+	loop_assert_drained(&loop);
+}
+
+START_TEST(policies_and_parameter_together_are_in_force)
+{
+	given_cluster("off");
+	given_takeover();
+	ck_assert_int_eq(policies(), MODE_POLICIES_UNKNOWN);
+	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	ck_assert_int_eq(policies(), MODE_POLICIES_IN_FORCE);
+	ck_assert(!takeover_is_holding(takeover));
+	ck_assert_uint_eq(patches, 0);
+	done();
+}
+END_TEST
+
+START_TEST(without_the_parameter_they_are_not)
+{
+	given_cluster(NULL);
+	given_takeover();
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
+	ck_assert_str_eq(lacking,
+			 "ConfigMap kubevirt/vsock-cid-controller-hold is not there, or cannot be read");
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(patches, 0); /* it is never created */
+	done();
+}
+END_TEST
+
+START_TEST(a_server_without_mutating_policies_is_known_for_it)
+{
+	given_cluster("off");
+	mutating_is_served = false;
+	given_takeover();
+	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
+	ck_assert_str_eq(lacking, "mutatingadmissionpolicies cannot be read");
+	done();
+}
+END_TEST
+
+START_TEST(who_may_not_read_them_knows_that)
+{
+	given_cluster("on");
+	may_read = false;
+	given_takeover();
+	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
+	ck_assert(!takeover_is_holding(takeover));
+	done();
+}
+END_TEST
+
+START_TEST(the_hold_is_closed_and_opened_once)
+{
+	given_cluster("off");
+	given_takeover();
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	ck_assert_str_eq(last_patch, "{\"data\":{\"hold\":\"on\"}}");
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(patches, 1);
+	wanted = TAKEOVER_OPEN;
+	LOOP_UNTIL(&loop, !takeover_is_holding(takeover));
+	ck_assert_str_eq(last_patch, "{\"data\":{\"hold\":\"off\"}}");
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(patches, 2);
+	done();
+}
+END_TEST
+
+START_TEST(what_somebody_else_makes_of_it_is_set_right)
+{
+	given_cluster("on");
+	given_takeover();
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&loop, takeover_is_holding(takeover) && parameter_watch != NULL);
+	ck_assert_uint_eq(patches, 0);
+	fake_conn_chunk(
+		parameter_watch,
+		"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"vsock-cid-controller-hold\","
+		"\"resourceVersion\":\"11\"},\"data\":{\"hold\":\"off\"}}}\n");
+	LOOP_UNTIL(&loop, patches == 1);
+	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	fake_conn_chunk(
+		parameter_watch,
+		"{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"vsock-cid-controller-hold\","
+		"\"resourceVersion\":\"12\"},\"data\":{\"hold\":\"on\"}}}\n");
+	LOOP_UNTIL(&loop, !takeover_is_holding(takeover));
+	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(patches, 1);
+	done();
+}
+END_TEST
+
+START_TEST(a_write_that_fails_is_tried_again)
+{
+	given_cluster("off");
+	patch_status = 403;
+	given_takeover();
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&loop, patches == 1);
+	patch_status = 200;
+	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	ck_assert_uint_eq(patches, 2);
+	done();
+}
+END_TEST
+
+START_TEST(who_may_not_write_leaves_it)
+{
+	given_cluster("on");
+	given_takeover();
+	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	loop_run_turns(&loop, 20);
+	ck_assert_uint_eq(patches, 0);
+	done();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		policies_and_parameter_together_are_in_force,
+		without_the_parameter_they_are_not,
+		a_server_without_mutating_policies_is_known_for_it,
+		who_may_not_read_them_knows_that,
+		the_hold_is_closed_and_opened_once,
+		what_somebody_else_makes_of_it_is_set_right,
+		a_write_that_fails_is_tried_again,
+		who_may_not_write_leaves_it,
+	};
+
+	return suite_run("takeover", tests, ARRAY_LEN(tests));
+}
