@@ -4,6 +4,7 @@
  *   watch VMIs ------> vmi -------+
  *   watch KubeVirts -> gate ------+-> allocator -> assigner -> PATCH
  *   Lease -----------> elector ---+       |
+ *   policies --------> mode ------+       |
  *                                         +-> announcer (logs, events), exporter (metrics)
  *
  * One loop, one thread. Two controllers can live in one process.

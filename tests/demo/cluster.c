@@ -210,12 +210,16 @@ static bool standby_is_ready(struct cluster *c)
 /* Its log is a file of @folder named after it. */
 static bool start(struct cluster *c, struct process *p, const char *name, char **log)
 {
-	/* A Lease that people can wait for; 15/10/2 s are the defaults. Nobody to act as: KubeVirt's own service
-	 * accounts are not there. */
-	const char *const argv[] = {c->controller, "--kubeconfig",     c->kubeconfig, "--listen",
-				    "127.0.0.1",   "--port",           "0",           "--identity",
-				    name,          "--lease-duration", "3s",          "--renew-deadline",
-				    "2s",          "--retry-period",   "400ms",       "--write-as",
+	/* A Lease that people can wait for; 15/10/2 s are the defaults. Nobody to act as: KubeVirt's own
+	 * service accounts are not there. */
+	const char *const argv[] = {c->controller, "--kubeconfig",
+				    c->kubeconfig, "--listen",
+				    "127.0.0.1",   "--port",
+				    "0",           "--identity",
+				    name,          "--lease-duration",
+				    "3s",          "--renew-deadline",
+				    "2s",          "--retry-period",
+				    "400ms",       "--write-as",
 				    "self",        NULL};
 	struct error err = {0};
 

@@ -138,7 +138,8 @@ long long api_vmi_cid(const json_t *vmi)
 static int deploy(struct api *api, const char *path, const char *name, struct error *err)
 {
 	AUTO_FREE char *status = NULL;
-	json_t *body = json_pack("{s:{s:s, s:s}}", "status", "phase", "Deployed", "observedKubeVirtVersion", "v1.9.0");
+	json_t *body = json_pack("{s:{s:s, s:s}}", "status", "phase", "Deployed", "observedKubeVirtVersion",
+				 "v1.9.0");
 	int rc;
 
 	if (asprintf(&status, "%s/%s/status", path, name) < 0)
