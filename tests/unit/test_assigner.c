@@ -1,14 +1,13 @@
 /* The assigner with the real allocator and the real client against a scripted server: how answers are
  * understood. */
 #include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "controller/assigner.h"
-#include "support/fake_server.h"
+#include "support/fake_client.h"
 #include "support/loop.h"
 #include "support/suite.h"
 
@@ -16,15 +15,10 @@
 	"{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\",\"details\":{"           \
 	"\"causes\":[{}]}}"
 
-static uv_loop_t loop;
-static struct logger silent;
-static struct rng rng;
+static struct fake_client rig;
 static struct cid_range range;
-static struct fake_server *server;
-static struct kube_client *client;
 static struct allocator *allocator;
 static struct assigner *assigner;
-static unsigned int closed;
 static unsigned int told[NOTICE_COUNT];
 static char text_of_last[256];
 
@@ -116,7 +110,7 @@ static void open_core(void)
 	ck_assert_int_eq(allocator_create(&allocator, &(struct allocator_options){.range = &range,
 										  .quarantine_ms = 60000,
 										  .max_in_flight = 4,
-										  .rng = &rng,
+										  .rng = &rig.rng,
 										  .notice = remember}),
 			 0);
 	allocator_list_started(allocator);
@@ -128,32 +122,16 @@ static void open_core(void)
 
 static void given_assigner(void)
 {
-	struct kube_config config = {0};
-	char url[64];
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	log_init(&silent, -1, LOG_LEVEL_INFO, "test");
-	rng_init_seeded(&rng, 1);
-	closed = patches = reads = 0;
+	patches = reads = 0;
 	first_status = 0;
 	first_headers = NULL;
 	first_body = "{}";
 	drop_first = false;
+	fake_client_open(&rig, on_request, NULL);
 	open_core();
-	ck_assert_int_eq(uv_loop_init(&loop), 0);
-	server = fake_server_open(&loop, on_request, NULL);
-	(void)snprintf(url, sizeof(url), "%s", fake_server_url(server));
-	config.server = url;
-	ck_assert_int_eq(kube_client_open(&client,
-					  &(struct kube_client_options){.loop = &loop,
-									.config = &config,
-									.user_agent = "t/1",
-									.log = &silent},
-					  NULL),
-			 0);
 	ck_assert_int_eq(assigner_open(&assigner,
-				       &(struct assigner_options){.loop = &loop,
-								  .client = client,
+				       &(struct assigner_options){.loop = &rig.loop,
+								  .client = rig.client,
 								  .allocator = allocator,
 								  .max_in_flight = 4,
 								  .version = version,
@@ -175,20 +153,10 @@ static void see_vmi(void)
 	see_vmi_with("u");
 }
 
-static void on_closed(void *data)
-{
-	(void)data;
-	closed++;
-}
-
 static void done(void)
 {
-	assigner_close(assigner, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 1);
-	kube_client_close(client, on_closed, NULL);
-	fake_server_close(server, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 3);
-	loop_assert_drained(&loop);
+	assigner_close(assigner, fake_client_on_closed, &rig);
+	fake_client_close(&rig, 1);
 	allocator_free(allocator);
 	cid_range_free(&range);
 }
@@ -197,8 +165,8 @@ START_TEST(a_vmi_is_given_a_cid_by_one_json_patch)
 {
 	given_assigner();
 	see_vmi();
-	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
-	ck_assert_uint_eq(fake_server_requests(server), 1);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_ASSIGNED] == 1);
+	ck_assert_uint_eq(fake_server_requests(rig.server), 1);
 	ck_assert_str_eq(last_target, "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/vm");
 	ck_assert_str_eq(last_type, "application/json-patch+json");
 	done();
@@ -215,9 +183,9 @@ static void check_answer(int status, const char *headers, const char *body, enum
 	first_headers = headers;
 	first_body = body;
 	see_vmi();
-	LOOP_UNTIL(&loop, patches == 1);
+	LOOP_UNTIL(&rig.loop, patches == 1);
 	memcpy(cid, written_cid, sizeof(cid));
-	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_ASSIGNED] == 1);
 	ck_assert_msg(told[expected] == 1, "%d did not lead to notice %d", status, expected);
 	ck_assert_str_eq(cid, written_cid);
 	done();
@@ -309,7 +277,7 @@ START_TEST(a_lost_answer_is_an_unknown_outcome)
 	given_assigner();
 	drop_first = true;
 	see_vmi();
-	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_ASSIGNED] == 1);
 	ck_assert_uint_eq(told[NOTICE_UNKNOWN], 1);
 	ck_assert_uint_eq(reads, 1);
 	done();
@@ -319,13 +287,13 @@ END_TEST
 START_TEST(a_server_that_cannot_be_reached_is_tried_again)
 {
 	given_assigner();
-	fake_server_stop(server);
-	loop_run_turns(&loop, 2);
+	fake_server_stop(rig.server);
+	loop_run_turns(&rig.loop, 2);
 	see_vmi();
-	LOOP_UNTIL(&loop, told[NOTICE_THROTTLED] >= 1);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_THROTTLED] >= 1);
 	ck_assert_uint_eq(told[NOTICE_UNKNOWN], 0);
-	fake_server_restart(server);
-	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	fake_server_restart(rig.server);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_ASSIGNED] == 1);
 	done();
 }
 END_TEST
@@ -345,16 +313,16 @@ static uint64_t draw_until_the_right_ends(struct rng *r)
 START_TEST(the_right_to_write_is_checked_by_a_fresh_clock_before_each_request)
 {
 	given_assigner();
-	rng.next = draw_until_the_right_ends;
+	rig.rng.next = draw_until_the_right_ends;
 	see_vmi();
 	see_vmi_with("another");
-	loop_run_turns(&loop, 1);
+	loop_run_turns(&rig.loop, 1);
 	ck_assert_uint_eq(assigner_in_flight(assigner), 1);
-	LOOP_UNTIL(&loop, told[NOTICE_ASSIGNED] == 1);
+	LOOP_UNTIL(&rig.loop, told[NOTICE_ASSIGNED] == 1);
 	ck_assert_uint_eq(patches, 1);
-	rng_init_seeded(&rng, 1);
+	rng_init_seeded(&rig.rng, 1);
 	allocator_set_right(allocator, UINT64_MAX);
-	LOOP_UNTIL(&loop, patches == 2);
+	LOOP_UNTIL(&rig.loop, patches == 2);
 	done();
 }
 END_TEST
@@ -362,9 +330,9 @@ END_TEST
 START_TEST(it_closes_with_writes_in_flight)
 {
 	given_assigner();
-	fake_server_set_accept(server, FAKE_ACCEPT_DEAF);
+	fake_server_set_accept(rig.server, FAKE_ACCEPT_DEAF);
 	see_vmi();
-	LOOP_UNTIL(&loop, assigner_in_flight(assigner) == 1);
+	LOOP_UNTIL(&rig.loop, assigner_in_flight(assigner) == 1);
 	done();
 }
 END_TEST

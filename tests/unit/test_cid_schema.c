@@ -1,21 +1,15 @@
 #include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "controller/cid_schema.h"
-#include "support/fake_server.h"
+#include "support/fake_client.h"
 #include "support/loop.h"
 #include "support/suite.h"
 
-static uv_loop_t loop;
-static struct logger silent;
-static struct rng rng;
-static struct fake_server *server;
-static struct kube_client *client;
+static struct fake_client rig;
 static struct cid_schema *schema;
-static unsigned int closed;
 static unsigned int refused;
 static unsigned int requests;
 static unsigned int failures; /* so many answers first are 503 */
@@ -61,49 +55,23 @@ static void given_crd(const char *first, const char *second)
 
 static void given_check(uint32_t max)
 {
-	struct kube_config config = {0};
-	char url[64];
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	log_init(&silent, -1, LOG_LEVEL_INFO, "test");
-	rng_init_seeded(&rng, 1);
-	closed = refused = requests = 0;
-	ck_assert_int_eq(uv_loop_init(&loop), 0);
-	server = fake_server_open(&loop, on_request, NULL);
-	(void)snprintf(url, sizeof(url), "%s", fake_server_url(server));
-	config.server = url;
-	ck_assert_int_eq(kube_client_open(&client,
-					  &(struct kube_client_options){.loop = &loop,
-									.config = &config,
-									.user_agent = "t/1",
-									.log = &silent},
-					  NULL),
-			 0);
+	refused = requests = 0;
+	fake_client_open(&rig, on_request, NULL);
 	ck_assert_int_eq(cid_schema_open(&schema,
-					 &(struct cid_schema_options){.loop = &loop,
-								      .client = client,
-								      .log = &silent,
-								      .rng = &rng,
+					 &(struct cid_schema_options){.loop = &rig.loop,
+								      .client = rig.client,
+								      .log = &rig.silent,
+								      .rng = &rig.rng,
 								      .max = max,
 								      .refused = on_refused},
 					 NULL),
 			 0);
 }
 
-static void on_closed(void *data)
-{
-	(void)data;
-	closed++;
-}
-
 static void done(void)
 {
-	cid_schema_close(schema, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 1);
-	kube_client_close(client, on_closed, NULL);
-	fake_server_close(server, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 3);
-	loop_assert_drained(&loop);
+	cid_schema_close(schema, fake_client_on_closed, &rig);
+	fake_client_close(&rig, 1);
 	failures = 0;
 }
 
@@ -111,7 +79,7 @@ static void check(uint32_t max, bool allowed)
 {
 	given_check(max);
 	ck_assert(!cid_schema_allows(schema));
-	LOOP_UNTIL(&loop, refused == 1 || cid_schema_allows(schema));
+	LOOP_UNTIL(&rig.loop, refused == 1 || cid_schema_allows(schema));
 	ck_assert_int_eq(cid_schema_allows(schema), allowed);
 	ck_assert_uint_eq(refused, allowed ? 0 : 1);
 	done();
@@ -124,7 +92,7 @@ START_TEST(the_default_range_needs_no_look)
 {
 	given_check(INT32_MAX);
 	ck_assert(cid_schema_allows(schema));
-	loop_run_turns(&loop, 20);
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(requests, 0);
 	done();
 }
@@ -170,11 +138,11 @@ START_TEST(an_answer_that_is_no_crd_allows_nothing)
 {
 	(void)snprintf(body, sizeof(body), "{}");
 	given_check(4294967294);
-	LOOP_UNTIL(&loop, requests == 2);
+	LOOP_UNTIL(&rig.loop, requests == 2);
 	ck_assert(!cid_schema_allows(schema));
 	ck_assert_uint_eq(refused, 0);
 	given_crd(INT64, INT64);
-	LOOP_UNTIL(&loop, cid_schema_allows(schema));
+	LOOP_UNTIL(&rig.loop, cid_schema_allows(schema));
 	done();
 }
 END_TEST
@@ -182,7 +150,7 @@ END_TEST
 START_TEST(it_closes_amid_a_request)
 {
 	given_check(4294967294);
-	LOOP_UNTIL(&loop, requests == 1);
+	LOOP_UNTIL(&rig.loop, requests == 1);
 	done();
 	given_check(4294967294);
 	done();
