@@ -120,6 +120,16 @@ static void write_api(const struct exchange *x, struct buf *out)
 		    x->sim->http.port);
 }
 
+static const char *const crd = "{\"kind\":\"CustomResourceDefinition\",\"apiVersion\":\"apiextensions.k8s.io/"
+			       "v1\",\"metadata\":{\"name\":"
+			       "\"virtualmachineinstances.kubevirt.io\"},\"spec\":{\"group\":\"kubevirt.io\","
+			       "\"versions\":[{\"name\":\"v1\","
+			       "\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":"
+			       "\"object\",\"properties\":{\"status\":"
+			       "{\"type\":\"object\",\"properties\":{\"VSOCKCID\":{\"type\":\"integer\","
+			       "\"format\":\"int64\",\"minimum\":0,"
+			       "\"maximum\":4294967295}}}}}}}]}}\n";
+
 /* The documents about groups and resources. */
 static void write_document(struct exchange *x)
 {
@@ -162,6 +172,8 @@ void handle_discovery(struct exchange *x)
 		write_version(x);
 	else if (x->route.kind == ROUTE_OPENAPI)
 		handle_openapi(x);
+	else if (x->route.kind == ROUTE_CRD)
+		must_text(&x->response.body, crd);
 	else
 		write_document(x);
 }

@@ -119,6 +119,8 @@ static bool is_health(const struct parts *p)
 	return false;
 }
 
+#define CRD_PATH "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualmachineinstances.kubevirt.io"
+
 void route_parse(struct route *r, const char *path)
 {
 	struct parts p;
@@ -139,6 +141,8 @@ void route_parse(struct route *r, const char *path)
 		r->kind = ROUTE_VERSION;
 	} else if (p.count > 1 && strcmp(p.at[0], "openapi") == 0 && strcmp(p.at[1], "v3") == 0) {
 		r->kind = ROUTE_OPENAPI;
+	} else if (strcmp(path, CRD_PATH) == 0) {
+		r->kind = ROUTE_CRD;
 	} else if (strcmp(p.at[0], "apisim") == 0) {
 		r->kind = ROUTE_ADMIN;
 		r->admin = path + strlen("/apisim");

@@ -20,6 +20,7 @@ enum route_kind {
 	ROUTE_RESOURCES, /* /api/v1, /apis/GROUP/VERSION */
 	ROUTE_OBJECTS,   /* a resource: list or one */
 	ROUTE_OPENAPI,
+	ROUTE_CRD,   /* that of VMIs, as far as it is about CIDs */
 	ROUTE_ADMIN, /* /apisim/... */
 };
 

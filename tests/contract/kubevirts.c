@@ -118,6 +118,22 @@ START_TEST(gates_must_be_strings)
 }
 END_TEST
 
+/* The program reads there whether the highest CID can be written. */
+START_TEST(the_crd_of_vmis_says_what_a_cid_may_be)
+{
+	AUTO_TALK struct talk t;
+
+	talk_open(&t);
+	talk_get(&t, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
+		     "virtualmachineinstances.kubevirt.io");
+	EXPECT_TEXT(&t, "kind", "CustomResourceDefinition");
+	EXPECT_TEXT(&t, "spec.versions.0.schema.openAPIV3Schema.properties.status.properties.VSOCKCID.type",
+		    "integer");
+	EXPECT_TEXT(&t, "spec.versions.0.schema.openAPIV3Schema.properties.status.properties.VSOCKCID.format",
+		    "int64");
+}
+END_TEST
+
 void kubevirts_cases(struct cases *c)
 {
 	const TTest *const tests[] = {
@@ -126,6 +142,7 @@ void kubevirts_cases(struct cases *c)
 		only_changes_of_the_spec_raise_the_generation,
 		a_gate_switched_by_a_patch_is_seen_by_a_watch,
 		gates_must_be_strings,
+		the_crd_of_vmis_says_what_a_cid_may_be,
 	};
 
 	cases_add(c, tests, ARRAY_LEN(tests));

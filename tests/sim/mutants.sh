@@ -14,7 +14,7 @@ failure='^seed [0-9]+ failed|^sim: seed 0x[0-9a-f]+ aborted'
 passed=0
 failed=0
 
-cp -R "$root/Makefile" "$root/controller" "$root/lib" "$copy"
+cp -R "$root/Makefile" "$root/controller" "$root/lib" "$root/manifests" "$copy"
 mkdir -p "$copy/tests"
 cp -R "$root/tests/sim" "$root/tests/apisim" "$copy/tests"
 cd "$copy"

@@ -262,6 +262,25 @@ void chaos_start(struct world *w)
 	agenda_at(&w->agenda, &w->chaos.next, w->agenda.now_us);
 }
 
+/* Who has given up against those that undid what it wrote, and would try again only now and then, is started
+ * anew by somebody who has seen to them. */
+static void restart_observer(struct process *p)
+{
+	AUTO_BUF struct buf body = {.max = 65536};
+
+	if (process_runs(p) && !p->ending && process_probe(p, "/readyz", &body) != 0 &&
+	    strstr(buf_str(&body), "mode observe") != NULL) {
+		p->world->tally.observers++;
+		process_terminate(p);
+	}
+}
+
+void chaos_restart_observers(struct world *w)
+{
+	for (uint32_t i = 0; i < w->profile.processes; i++)
+		restart_observer(&w->processes[i]);
+}
+
 void chaos_repair(struct world *w)
 {
 	for (uint32_t i = 0; i < w->profile.processes; i++)

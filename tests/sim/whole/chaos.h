@@ -30,4 +30,7 @@ void chaos_burst(struct world *w);
 /** Everything goes on and works. */
 void chaos_repair(struct world *w);
 
+/** At rest: starts anew who has given up writing against others. */
+void chaos_restart_observers(struct world *w);
+
 #endif

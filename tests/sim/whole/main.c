@@ -58,6 +58,7 @@ static bool print_tally(const void *data, uint64_t first, double seconds)
 	printf("%llu processes, of which %llu led; %llu requests of theirs, %llu CIDs written; %llu "
 	       "commits\n",
 	       big(t->processes), big(t->leaders), big(t->requests), big(t->vmi_writes), big(t->commits));
+	printf("%llu processes had given up writing against others\n", big(t->observers));
 	printf("%llu terms raised for room; %llu fail-overs in calm runs, in time\n", big(t->steps),
 	       big(t->fail_overs));
 	printf("%llu writes landed after the right of their writer had ended; %llu CIDs drawn outside the "

@@ -168,11 +168,14 @@ void process_resume(struct process *p)
 static void set_options(struct process *p)
 {
 	static char lease_name[] = "vsock-cid-controller";
+	static char write_as[] = "auto";
 	static char listen[] = "127.0.0.1";
 	static char server[] = "http://10.0.0.1:6443";
 	const struct profile *f = &p->world->profile;
 
 	p->options = (struct options){
+		.mode = MODE_AUTO,
+		.write_as = write_as,
 		.feature_gate = GATE_AUTO,
 		.cids = p->world->range,
 		.quarantine_ms = f->quarantine_ms,

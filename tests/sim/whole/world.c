@@ -214,6 +214,7 @@ static void settle(struct world *w)
 	chaos_repair(w);
 	while (!w->failed && w->agenda.now_us < end_us) {
 		run_until(w, w->agenda.now_us + LOOK_US, false);
+		chaos_restart_observers(w); /* what was under way may have been the third that was undone */
 		if (!is_settled(w, &why))
 			well_us = w->agenda.now_us;
 		if (w->auditor.last_write_us > well_us) {

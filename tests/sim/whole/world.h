@@ -27,6 +27,7 @@
 #define WORLD_PROCESSES 3
 
 struct tally {
+	uint64_t observers; /* processes that had fallen back to observe when all was repaired */
 	uint64_t runs;
 	uint64_t tagged_runs;
 	uint64_t events; /* deliveries, timers, actions */
