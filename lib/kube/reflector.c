@@ -47,6 +47,8 @@ const char *reflector_restart_name(enum reflector_restart reason)
 		[REFLECTOR_RESTART_EOF] = "eof",
 		[REFLECTOR_RESTART_EXPIRED] = "expired",
 		[REFLECTOR_RESTART_THROTTLED] = "throttled",
+		[REFLECTOR_RESTART_FORBIDDEN] = "forbidden",
+		[REFLECTOR_RESTART_ABSENT] = "absent",
 		[REFLECTOR_RESTART_REFUSED] = "refused",
 		[REFLECTOR_RESTART_TRANSPORT] = "transport",
 		[REFLECTOR_RESTART_STALLED] = "stalled",

@@ -41,6 +41,8 @@ enum reflector_restart {
 	REFLECTOR_RESTART_EOF,       /* the server ended the watch (timeout, shutdown) */
 	REFLECTOR_RESTART_EXPIRED,   /* 410 in any of its three forms */
 	REFLECTOR_RESTART_THROTTLED, /* 429 */
+	REFLECTOR_RESTART_FORBIDDEN, /* 403 */
+	REFLECTOR_RESTART_ABSENT,    /* 404 */
 	REFLECTOR_RESTART_REFUSED,   /* other answers that are not 2xx */
 	REFLECTOR_RESTART_TRANSPORT, /* connection lost, refused, timed out */
 	REFLECTOR_RESTART_STALLED,   /* our own deadline on a silent connection (WCH-9) */

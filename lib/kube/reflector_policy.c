@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-enum { HTTP_NOT_FOUND = 404, HTTP_TOO_MANY = 429, HTTP_INTERNAL = 500 };
+enum { HTTP_FORBIDDEN = 403, HTTP_NOT_FOUND = 404, HTTP_TOO_MANY = 429, HTTP_INTERNAL = 500 };
 
 static bool is_2xx(int status)
 {
@@ -14,6 +14,10 @@ static enum reflector_restart restart_of_status(const struct kube_status *status
 {
 	if (status->code == HTTP_TOO_MANY)
 		return REFLECTOR_RESTART_THROTTLED;
+	if (status->code == HTTP_FORBIDDEN)
+		return REFLECTOR_RESTART_FORBIDDEN;
+	if (status->code == HTTP_NOT_FOUND)
+		return REFLECTOR_RESTART_ABSENT;
 	return kube_status_is_expired(status) ? REFLECTOR_RESTART_EXPIRED : REFLECTOR_RESTART_REFUSED;
 }
 

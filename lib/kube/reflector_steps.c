@@ -138,6 +138,7 @@ static void discover_done(struct reflector *r, const struct kube_answer *answer)
 	if (answered && !broken) {
 		(void)error_set(&why, -ENOENT, "the group is there, but in no version that is known here");
 		verdict.absent = true;
+		verdict.reason = REFLECTOR_RESTART_ABSENT;
 	}
 	reflector_again(r, &verdict, false, &why);
 }

@@ -74,7 +74,7 @@ START_TEST(a_resource_that_is_not_there_yet_is_waited_for_quietly)
 	       NO(404, STATUS(404, "NotFound", "")));
 	start(&fx);
 	LOOP_UNTIL(&fx.loop, fx.count[WATCH] == 1);
-	assert_seen(&fx.seen, "list-refused list-refused list-refused list-refused list-refused list-refused "
+	assert_seen(&fx.seen, "list-absent list-absent list-absent list-absent list-absent list-absent "
 			      "list done@10");
 	ck_assert_uint_eq(logged(&fx, "not served"), 1);
 	ck_assert_uint_eq(logged(&fx, "synced"), 1);
@@ -93,7 +93,7 @@ START_TEST(a_discovery_that_fails_is_tried_again)
 	start(&fx);
 	LOOP_UNTIL(&fx.loop, fx.count[WATCH] == 1);
 	assert_seen(&fx.seen,
-		    "list-refused list-refused list-decode list-decode list-transport list-throttled "
+		    "list-refused list-forbidden list-decode list-decode list-transport list-throttled "
 		    "list done@10");
 	ck_assert_uint_eq(logged(&fx, "\n"), 2);
 	teardown(&fx);

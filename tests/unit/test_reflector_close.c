@@ -34,7 +34,7 @@ START_TEST(it_can_be_closed_while_it_waits)
 	fx.options.backoff_max_ms = 3600000;
 	SCRIPT(&fx, DISCOVERY, NO(404, ""));
 	start(&fx);
-	LOOP_UNTIL(&fx.loop, fx.seen.restarted[REFLECTOR_RESTART_REFUSED] == 1);
+	LOOP_UNTIL(&fx.loop, fx.seen.restarted[REFLECTOR_RESTART_ABSENT] == 1);
 	ck_assert_uint_gt(wait_ms(&fx), 0);
 	teardown(&fx);
 }

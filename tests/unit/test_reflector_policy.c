@@ -182,12 +182,12 @@ START_TEST(other_refusals_of_a_watch_lead_to_a_list)
 		struct kube_answer no = answered(codes[i], "Whatever");
 		struct kube_answer ok = answered(200, "");
 		struct reflector_watch_end end = {.answer = &no};
+		enum reflector_restart reason =
+			codes[i] == 403 ? REFLECTOR_RESTART_FORBIDDEN : REFLECTOR_RESTART_REFUSED;
 
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
+		assert_verdict(reflector_after_watch(&end), reason, REFLECTOR_LIST, REFLECTOR_BACKOFF);
 		end = (struct reflector_watch_end){.answer = &ok, .error_event = true, .event = &no.failure};
-		assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
-			       REFLECTOR_BACKOFF);
+		assert_verdict(reflector_after_watch(&end), reason, REFLECTOR_LIST, REFLECTOR_BACKOFF);
 	}
 }
 END_TEST
@@ -230,13 +230,13 @@ START_TEST(a_404_asks_what_is_served)
 	struct reflector_watch_end end = {.answer = &absent};
 	struct reflector_verdict v = reflector_after_watch(&end);
 
-	assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
+	assert_verdict(v, REFLECTOR_RESTART_ABSENT, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
 	ck_assert(v.absent);
 	v = reflector_after_list(&absent, false, true);
-	assert_verdict(v, REFLECTOR_RESTART_REFUSED, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
+	assert_verdict(v, REFLECTOR_RESTART_ABSENT, REFLECTOR_DISCOVER, REFLECTOR_BACKOFF);
 	ck_assert(v.absent);
 	end = (struct reflector_watch_end){.answer = &ok, .error_event = true, .event = &absent.failure};
-	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_LIST,
+	assert_verdict(reflector_after_watch(&end), REFLECTOR_RESTART_ABSENT, REFLECTOR_LIST,
 		       REFLECTOR_BACKOFF);
 }
 END_TEST

@@ -196,7 +196,8 @@ START_TEST(what_a_watch_cannot_explain_away_is_listed_again)
 	ck_assert_uint_eq(fx.count[LIST], 10);
 	/* A 401 is tried once more by the client with the credentials read anew; here there are none.
 	 */
-	ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_REFUSED], 4);
+	ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_REFUSED], 3);
+	ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_FORBIDDEN], 1);
 	ck_assert_uint_eq(fx.seen.restarted[REFLECTOR_RESTART_DECODE], 5);
 	ck_assert_uint_eq(logged(&fx, "view interrupted"), 1);
 	teardown(&fx);
@@ -212,7 +213,7 @@ START_TEST(a_watch_of_something_gone_asks_what_is_served)
 	SCRIPT(&fx, WATCH, NO(404, STATUS(404, "NotFound", "")));
 	start(&fx);
 	LOOP_UNTIL(&fx.loop, fx.count[WATCH] == 2);
-	assert_seen(&fx.seen, "list done@10 watch-refused list-refused list done@10");
+	assert_seen(&fx.seen, "list done@10 watch-absent list-absent list done@10");
 	ck_assert_str_eq(reflector_version(fx.reflector), "v1alpha3");
 	ck_assert_uint_eq(logged(&fx, "not served"), 1);
 	ck_assert_uint_eq(logged(&fx, "restored"), 1);
