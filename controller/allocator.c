@@ -271,6 +271,11 @@ static bool is_of_leader_before(const struct allocator *a, uint32_t cid)
 	return distance >= 1 && distance <= TERMS_OF_LEADER_BEFORE;
 }
 
+static bool starts_now(const struct vmi_record *r)
+{
+	return !r->started && (r->phase == VMI_PHASE_SCHEDULED || r->phase == VMI_PHASE_RUNNING);
+}
+
 /* The status shows another CID than before, or one for the first time. @witnessed: it was set while we
  * looked. */
 static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool witnessed,
@@ -300,7 +305,8 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 				 (struct notice){.kind = NOTICE_FOREIGN,
 						 .cid = cid,
 						 .old_cid = old_cid,
-						 .was_ours = was_ours});
+						 .was_ours = was_ours,
+						 .at_start = starts_now(r)});
 	h->awaited = false;
 	h->kept = true;
 	if (!cid_range_contains(a->options.range, cid))
@@ -374,10 +380,10 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_LASTED, .cid = visible->cid});
 }
 
-static void tell_missed(struct allocator *a, struct vmi_record *r)
+static void tell_missed(struct allocator *a, struct vmi_record *r, bool at_start)
 {
 	if ((allocator_counts_of(a, r) & 1u << COUNT_MISSED) != 0 && (r->told & 1u << NOTICE_MISSED) == 0)
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED, .at_start = at_start});
 }
 
 /* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
@@ -407,6 +413,7 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 {
 	unsigned __int128 version = parse_version(v->resource_version);
 	bool known;
+	bool at_start;
 	struct vmi_record *r;
 
 	/* An object without a readable UID may be any of those that the list seems to lack (I9). */
@@ -425,9 +432,10 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	/* What a list shows for the first time may have been written by the leader before us; who is created
 	 * with a CID was given it by somebody else. */
 	show_cid(a, r, v, known || !listed, now_ms);
+	at_start = known && starts_now(r);
 	note_start(a, r, v);
 	allocator_note_source(a, r, v, now_ms);
-	tell_missed(a, r);
+	tell_missed(a, r, at_start);
 	allocator_tell_source(a, r);
 	review(a, r, now_ms);
 }
@@ -518,8 +526,9 @@ static void tell_own_findings(void *data, struct table_node *node)
 	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 	const struct vmi_hold *visible = vmi_store_visible(r);
 
-	r->told &=
-		~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE | 1u << NOTICE_SOURCE);
+	r->told &= ~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE |
+		     1u << NOTICE_SOURCE | 1u << NOTICE_HELD);
+	allocator_tell_held(a, r);
 	allocator_tell_source(a, r);
 	if ((r->counted & 1u << COUNT_INVALID) != 0 && visible != NULL)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});

@@ -56,6 +56,7 @@ struct notice {
 	enum notice_kind kind;
 	bool first; /* first of its kind for this VMI (REFUSED, UNKNOWN: second): worth an event */
 	bool was_ours;
+	bool at_start; /* FOREIGN, MISSED: the VMI has started just now, while we looked */
 	const char *namespace, *name, *uid;
 	const char *other_namespace, *other_name;
 	uint32_t cid;

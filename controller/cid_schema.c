@@ -232,6 +232,11 @@ bool cid_schema_allows(const struct cid_schema *s)
 	return s->allows;
 }
 
+bool cid_schema_is_failing(const struct cid_schema *s)
+{
+	return !s->allows && s->failing;
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct cid_schema *s = handle->data;

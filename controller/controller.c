@@ -78,7 +78,7 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 		.gate_reason = c->verdict.reason,
 		.mode = mode_of(&c->mode),
 		.mode_reason = c->mode_reason,
-		.policies_in_force = c->mode.policies == MODE_POLICIES_IN_FORCE,
+		.policies_in_force = mode_policies_work(&c->mode),
 		.holding = takeover_is_holding(c->takeover),
 		.write_as = c->write_as,
 		.leading = controller_is_leading(c),

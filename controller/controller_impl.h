@@ -49,6 +49,7 @@ struct controller {
 	bool mode_posted; /* as an event */
 	bool writes;      /* the allocator may ask for writes without a limit */
 	char write_as[WRITE_IDENTITY_SIZE];
+	uint64_t hold_since_ms; /* since when nobody may start without our CID; 0: not so */
 	uint64_t held_since_ms; /* VMIs are held that are not served; 0: none is */
 	struct takeover *takeover;
 	struct cid_schema *schema;

@@ -15,6 +15,8 @@ void controller_mode_notice(struct controller *c, const struct notice *n)
 {
 	uint64_t now_ms = clock_boot_ms();
 
+	if (n->at_start && c->hold_since_ms != 0 && now_ms - c->hold_since_ms > MODE_GRACE_MS)
+		mode_breach(&c->mode, now_ms);
 	if (n->kind == NOTICE_REVERTED)
 		mode_reverted(&c->mode, n->uid, now_ms);
 	else if (n->kind == NOTICE_FOREIGN && n->was_ours)
@@ -35,7 +37,7 @@ static void look_at_policies(struct controller *c)
 	if (err.code != 0)
 		log_failure(c->o.log, LOG_LEVEL_ERROR, &err, "the policies' parameter cannot be watched");
 	policies = takeover_policies(c->takeover, lacking, sizeof(lacking));
-	mode_set_policies(&c->mode, policies, lacking);
+	mode_set_policies(&c->mode, policies, lacking, clock_boot_ms());
 }
 
 /* ---- telling ---- */
@@ -101,8 +103,11 @@ static void limit_writes(struct controller *c, uint64_t now_ms)
 
 static enum takeover_hold wanted_hold(const struct controller *c)
 {
-	if (!controller_is_leading(c))
+	/* Nobody is let through before it is known that nothing holds him rightly. */
+	if (!controller_is_leading(c) || c->mode.policies == MODE_POLICIES_UNKNOWN)
 		return TAKEOVER_LEAVE;
+	if (!cid_schema_allows(c->schema))
+		return cid_schema_is_failing(c->schema) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
 	return mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open ? TAKEOVER_CLOSED : TAKEOVER_OPEN;
 }
 
@@ -112,12 +117,18 @@ static void follow_held(struct controller *c, uint64_t now_ms)
 {
 	const char *why = NULL;
 
+	if (!takeover_is_holding(c->takeover) || mode_of(&c->mode) != MODE_TAKEOVER || !c->verdict.open)
+		c->hold_since_ms = 0;
+	else if (c->hold_since_ms == 0)
+		c->hold_since_ms = now_ms;
 	if (takeover_is_holding(c->takeover) && !c->verdict.open)
 		why = "the VSOCK feature gate is off, yet the admission policy holds it: see the ConfigMap "
 		      "vsock-cid-controller-hold";
 	else if (takeover_is_holding(c->takeover) && mode_of(&c->mode) == MODE_OBSERVE)
 		why = "this controller only observes, yet the admission policy holds it: see the ConfigMap "
 		      "vsock-cid-controller-hold";
+	else if (takeover_is_holding(c->takeover) && !cid_schema_allows(c->schema))
+		why = "the CRD of VMIs cannot be read, without which no CID above 2147483647 may be given";
 	if (why == NULL || c->held_since_ms == 0)
 		c->held_since_ms = why != NULL ? now_ms : 0;
 	if (why != NULL && now_ms - c->held_since_ms < HELD_PATIENCE_MS)

@@ -100,6 +100,7 @@ static void follow_gate(struct controller *c)
 	} else {
 		c->kubevirt_cr = (struct kubevirt){0};
 	}
+	c->verdict.cr = NULL; /* borrowed only until the next change */
 }
 
 static void kubevirt_on_begin(void *data)

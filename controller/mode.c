@@ -24,11 +24,13 @@ static void rise(struct mode_core *m)
 	m->fallen = false;
 }
 
-void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking)
+void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking, uint64_t now_ms)
 {
 	if (policies == m->policies && strcmp(lacking, m->lacking) == 0)
 		return;
 	m->policies = policies;
+	m->in_force_ms = now_ms;
+	m->breached = false;
 	(void)snprintf(m->lacking, sizeof(m->lacking), "%s", lacking);
 	rise(m);
 }
@@ -42,8 +44,21 @@ static void fall(struct mode_core *m, uint64_t now_ms)
 	m->retry_ms = now_ms + MODE_RETRY_MS;
 }
 
+static bool is_in_grace(const struct mode_core *m, uint64_t now_ms)
+{
+	return m->policies == MODE_POLICIES_IN_FORCE && now_ms - m->in_force_ms < MODE_GRACE_MS;
+}
+
+void mode_breach(struct mode_core *m, uint64_t now_ms)
+{
+	if (m->policies == MODE_POLICIES_IN_FORCE && !is_in_grace(m, now_ms))
+		m->breached = true;
+}
+
 static void did_not_last(struct mode_core *m, const char *uid, bool overwritten, uint64_t now_ms)
 {
+	if (overwritten && is_in_grace(m, now_ms))
+		return;
 	if (m->fallen) {
 		m->fallen_overwritten = m->fallen_overwritten || overwritten;
 		return;
@@ -95,9 +110,14 @@ void mode_lasted(struct mode_core *m)
 
 /* ---- what follows ---- */
 
+bool mode_policies_work(const struct mode_core *m)
+{
+	return m->policies == MODE_POLICIES_IN_FORCE && !m->breached;
+}
+
 enum mode mode_of(const struct mode_core *m)
 {
-	bool in_force = m->policies == MODE_POLICIES_IN_FORCE;
+	bool in_force = mode_policies_work(m);
 
 	if (m->choice == MODE_CHOOSE_OBSERVE || m->fallen || (m->choice == MODE_CHOOSE_TAKEOVER && !in_force))
 		return MODE_OBSERVE;
@@ -119,6 +139,10 @@ static const char *policies_text(const struct mode_core *m)
 	case MODE_POLICIES_IN_FORCE:
 		break;
 	}
+	if (m->breached)
+		return "the three admission policies are installed, and yet a VMI has started without our "
+		       "CID: the API "
+		       "server does not run them; restart kube-apiserver, and see manifests/README.md";
 	return "the three admission policies are in force";
 }
 
@@ -135,7 +159,7 @@ const char *mode_reason(const struct mode_core *m, char out[static MODE_TEXT_SIZ
 			       MODE_RETRY_MS / 60000);
 	else if (m->choice == MODE_CHOOSE_COEXIST)
 		(void)snprintf(out, MODE_TEXT_SIZE, "--mode=coexist");
-	else if (m->choice == MODE_CHOOSE_TAKEOVER && m->policies != MODE_POLICIES_IN_FORCE)
+	else if (m->choice == MODE_CHOOSE_TAKEOVER && !mode_policies_work(m))
 		(void)snprintf(out, MODE_TEXT_SIZE, "--mode=takeover, but %.200s", policies_text(m));
 	else
 		(void)snprintf(out, MODE_TEXT_SIZE, "%s", policies_text(m));

@@ -39,6 +39,10 @@ enum mode_policies {
 /** So many VMIs in a row, and nothing more is written. */
 #define MODE_PATIENCE 3
 
+/** So long after the policies were found to be in force, writes that were under way before may still be
+ * overwritten, and VMIs start without us: a server takes a few seconds to follow its policies. */
+#define MODE_GRACE_MS 30000
+
 /** Between two tries while fallen back. */
 #define MODE_RETRY_MS 600000
 
@@ -52,6 +56,8 @@ struct mode_core {
 	char row[MODE_PATIENCE][VMI_UID_MAX + 1];
 	bool row_overwritten[MODE_PATIENCE];
 	size_t row_len;
+	bool breached;        /* in force, as it seems, and yet a VMI has started without our CID */
+	uint64_t in_force_ms; /* since when they are */
 	bool fallen;
 	bool fallen_overwritten; /* after the VMI had shown our CID; else at once */
 	uint64_t retry_ms;       /* with fallen: the next try */
@@ -61,8 +67,14 @@ void mode_init(struct mode_core *m, enum mode_choice choice);
 
 /* ---- facts ---- */
 
-/** @lacking: for MODE_POLICIES_LACKING, which and why; copied. A change ends a fall. */
-void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking);
+/** @lacking: for MODE_POLICIES_LACKING, which and why; copied. A change ends a fall, and a breach. */
+void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking,
+		       uint64_t now_ms);
+
+/** A VMI has started with a CID of somebody else's, or with none, although the policies are in force: those
+ * that are stored do not work. (kube-apiserver has not run a mutating policy whose feature gate is off, and
+ * does not look at the parameter of a policy that was removed and installed again, until it is restarted.) */
+void mode_breach(struct mode_core *m, uint64_t now_ms);
 
 /** The write for the VMI @uid was answered well, and the CID is not there. */
 void mode_reverted(struct mode_core *m, const char *uid, uint64_t now_ms);
@@ -79,6 +91,9 @@ void mode_lasted(struct mode_core *m);
 /* ---- what follows ---- */
 
 enum mode mode_of(const struct mode_core *m);
+
+/** They are in force, as far as is known. */
+bool mode_policies_work(const struct mode_core *m);
 
 /** Whether this process takes part in the election at all: not where it was told to observe. */
 bool mode_campaigns(const struct mode_core *m);

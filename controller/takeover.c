@@ -16,9 +16,13 @@
 #define RETRY_INITIAL_MS 1000
 #define RETRY_MAX_MS     60000
 
-/* Refusals in a row after which a resource counts as one that cannot be read: the first may be that of a
- * version that is not served, while another one is. */
+/* Lists in a row that were forbidden or not there, after which a resource counts as one that cannot be read:
+ * the first may be that of a version that is not served, while another one is. Other failures say nothing:
+ * what was known stays. */
 #define REFUSALS 2
+
+/* After so long without a write somebody else may change the hold as if for the first time. */
+#define CALM_MS 300000
 
 enum field { FIELD_NAME, FIELD_SPEC, FIELD_HOLD };
 
@@ -48,6 +52,7 @@ struct collection {
 struct parameter {
 	struct reflector *reflector; /* NULL before its namespace is known */
 	bool known;                  /* listed, or it cannot be read */
+	bool unreadable;
 	bool there;
 	bool closed; /* its hold is "on" */
 	unsigned int refusals;
@@ -67,10 +72,12 @@ struct takeover {
 	struct kube_call call;
 	char path[256];
 	bool calling;
-	bool writes_closed; /* what the write in flight says */
+	bool writes_closed; /* what the last write says */
 	bool failing;
+	bool told_fight; /* that somebody else writes it too */
 	struct backoff backoff;
-	uint64_t retry_ms; /* no write before */
+	uint64_t wrote_ms; /* 0: never */
+	uint64_t retry_ms; /* the same is not written again before */
 	uv_timer_t timer;  /* wakes the loop then */
 	/* The end. */
 	bool closing;
@@ -130,12 +137,17 @@ static void policy_on_list_done(void *data, const char *rv)
 	policy_set_list_done(c->owner->policies, c->resource);
 }
 
+static bool is_refusal(bool watch, enum reflector_restart reason)
+{
+	return !watch && (reason == REFLECTOR_RESTART_FORBIDDEN || reason == REFLECTOR_RESTART_ABSENT);
+}
+
 static void policy_on_restarted(void *data, bool watch, enum reflector_restart reason)
 {
 	struct collection *c = data;
 	const struct takeover_options *o = &c->owner->options;
 
-	if (reason == REFLECTOR_RESTART_REFUSED && ++c->refusals >= REFUSALS)
+	if (is_refusal(watch, reason) && ++c->refusals >= REFUSALS)
 		policy_set_unreadable(c->owner->policies, c->resource);
 	o->restarted(o->data, policy_resource_name(c->resource), watch, reason);
 }
@@ -194,6 +206,7 @@ static void parameter_on_list_done(void *data, const char *rv)
 
 	(void)rv;
 	p->known = true;
+	p->unreadable = false;
 	p->refusals = 0;
 	p->there = p->there && p->listed;
 	p->closed = p->there && p->closed;
@@ -203,10 +216,10 @@ static void parameter_on_restarted(void *data, bool watch, enum reflector_restar
 {
 	struct takeover *t = data;
 
-	if (reason == REFLECTOR_RESTART_REFUSED && ++t->parameter.refusals >= REFUSALS) {
-		t->parameter.known = true;
-		t->parameter.there = t->parameter.closed = false;
-	}
+	/* What it said last may still be so: a hold that is closed has to be opened before it is forgotten.
+	 */
+	if (is_refusal(watch, reason) && ++t->parameter.refusals >= REFUSALS)
+		t->parameter.known = t->parameter.unreadable = true;
 	t->options.restarted(t->options.data, "configmaps", watch, reason);
 }
 
@@ -255,7 +268,7 @@ enum mode_policies takeover_policies(const struct takeover *t, char *lacking, si
 		return MODE_POLICIES_UNKNOWN;
 	if (!policy_set_in_force(t->policies, lacking, room))
 		return MODE_POLICIES_LACKING;
-	if (t->parameter.there)
+	if (t->parameter.there && !t->parameter.unreadable)
 		return MODE_POLICIES_IN_FORCE;
 	(void)snprintf(lacking, room, "ConfigMap %s/%s is not there, or cannot be read", t->namespace,
 		       POLICY_PARAMETER);
@@ -264,7 +277,7 @@ enum mode_policies takeover_policies(const struct takeover *t, char *lacking, si
 
 bool takeover_is_holding(const struct takeover *t)
 {
-	return t->parameter.closed && policy_set_holds(t->policies);
+	return t->parameter.there && t->parameter.closed && policy_set_holds(t->policies);
 }
 
 /* ---- opening and closing the hold ---- */
@@ -273,12 +286,9 @@ static void maybe_closed(struct takeover *t);
 
 static void failed(struct takeover *t, const struct error *err)
 {
-	uint64_t delay_ms = backoff_next(&t->backoff, t->options.rng);
-
 	log_failure(t->options.log, t->failing ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, err,
 		    "cannot write ConfigMap %s/%s", t->namespace, POLICY_PARAMETER);
 	t->failing = true;
-	t->retry_ms = clock_boot_ms() + delay_ms;
 }
 
 static void on_done(struct kube_call *call, const struct kube_answer *answer)
@@ -292,11 +302,9 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 		return;
 	}
 	if (answer->error == 0 && answer->status >= 200 && answer->status < 300) {
-		/* The watch says the same before long, or what somebody else has made of it. */
-		t->parameter.closed = t->writes_closed;
+		/* What it is now the watch says, or what somebody else has made of it since. */
 		t->failing = false;
-		backoff_reset(&t->backoff);
-		log_info(t->options.log, "the hold is %s", t->writes_closed ? "on" : "off");
+		log_info(t->options.log, "the hold is set to %s", t->writes_closed ? "on" : "off");
 		return;
 	}
 	if (answer->error != 0)
@@ -304,6 +312,23 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 	else
 		(void)error_set(&err, -EIO, "%d %s", answer->status, answer->failure.message);
 	failed(t, &err);
+}
+
+/* I8, no fight: the same again and again comes after growing pauses, and is told once. */
+static void count_write(struct takeover *t, bool closed, uint64_t now_ms)
+{
+	if (t->wrote_ms == 0 || closed != t->writes_closed || now_ms - t->wrote_ms > CALM_MS) {
+		backoff_reset(&t->backoff);
+		t->told_fight = false;
+	} else if (!t->failing && !t->told_fight) {
+		t->told_fight = true;
+		log_warning(t->options.log,
+			    "somebody else changes ConfigMap %s/%s; to open the hold for good, delete it",
+			    t->namespace, POLICY_PARAMETER);
+	}
+	t->wrote_ms = now_ms;
+	t->retry_ms = now_ms + backoff_next(&t->backoff, t->options.rng);
+	t->writes_closed = closed;
 }
 
 static void write_hold(struct takeover *t, bool closed)
@@ -314,7 +339,6 @@ static void write_hold(struct takeover *t, bool closed)
 
 	(void)snprintf(t->path, sizeof(t->path), "/api/v1/namespaces/%s/configmaps/%s", t->namespace,
 		       POLICY_PARAMETER);
-	t->writes_closed = closed;
 	t->call = (struct kube_call){
 		.method = "PATCH",
 		.path = t->path,
@@ -337,14 +361,16 @@ static void on_timer(uv_timer_t *timer)
 void takeover_follow(struct takeover *t, enum takeover_hold wanted, uint64_t now_ms)
 {
 	const struct parameter *p = &t->parameter;
+	bool closed = wanted == TAKEOVER_CLOSED;
+	bool again = t->wrote_ms != 0 && closed == t->writes_closed;
 
-	if (t->closing || t->calling || wanted == TAKEOVER_LEAVE || !p->there ||
-	    p->closed == (wanted == TAKEOVER_CLOSED)) {
+	if (t->closing || t->calling || wanted == TAKEOVER_LEAVE || !p->there || p->closed == closed) {
 		(void)uv_timer_stop(&t->timer);
 		return;
 	}
-	if (now_ms >= t->retry_ms) {
-		write_hold(t, wanted == TAKEOVER_CLOSED);
+	if (!again || now_ms >= t->retry_ms) {
+		count_write(t, closed, now_ms);
+		write_hold(t, closed);
 	} else {
 		uv_update_time(t->options.loop);                                    /* T3 */
 		(void)uv_timer_start(&t->timer, on_timer, t->retry_ms - now_ms, 0); /* never 0: T4 */

@@ -11,7 +11,7 @@ static char text[MODE_TEXT_SIZE];
 static void given(enum mode_choice choice, enum mode_policies policies)
 {
 	mode_init(&m, choice);
-	mode_set_policies(&m, policies, policies == MODE_POLICIES_LACKING ? "guard is not installed" : "");
+	mode_set_policies(&m, policies, policies == MODE_POLICIES_LACKING ? "guard is not installed" : "", 0);
 }
 
 static void three_are_reverted(void)
@@ -87,9 +87,9 @@ START_TEST(three_vmis_in_a_row_end_the_writing)
 	three_are_overwritten();
 	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
 	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
-	mode_reverted(&m, "a", 1);
-	mode_overwritten(&m, "b", 2);
-	mode_reverted(&m, "c", 3);
+	mode_reverted(&m, "a", MODE_GRACE_MS);
+	mode_overwritten(&m, "b", MODE_GRACE_MS);
+	mode_reverted(&m, "c", MODE_GRACE_MS);
 	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
 }
 END_TEST
@@ -169,13 +169,42 @@ START_TEST(a_change_of_the_policies_ends_a_fall)
 {
 	given(MODE_AUTO, MODE_POLICIES_LACKING);
 	three_are_overwritten();
-	mode_set_policies(&m, MODE_POLICIES_LACKING, "guard is not installed");
+	mode_set_policies(&m, MODE_POLICIES_LACKING, "guard is not installed", 2000);
 	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
-	mode_set_policies(&m, MODE_POLICIES_LACKING, "hold is not installed");
+	mode_set_policies(&m, MODE_POLICIES_LACKING, "hold is not installed", 2000);
 	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
 	three_are_overwritten();
-	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "");
+	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", 2000);
 	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+}
+END_TEST
+
+START_TEST(what_was_under_way_when_the_policies_came_does_not_count)
+{
+	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
+	for (int i = 0; i < 3; i++)
+		mode_overwritten(&m, (const char *const[]){"a", "b", "c"}[i], MODE_GRACE_MS - 1);
+	mode_breach(&m, MODE_GRACE_MS - 1);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+}
+END_TEST
+
+START_TEST(policies_that_do_not_work_are_not_in_force)
+{
+	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
+	mode_breach(&m, MODE_GRACE_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	ck_assert(!mode_policies_work(&m));
+	ck_assert_ptr_nonnull(strstr(mode_reason(&m, text), "restart kube-apiserver"));
+	mode_set_policies(&m, MODE_POLICIES_LACKING, "hold is not installed", 50000);
+	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", 60000);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+	given(MODE_CHOOSE_TAKEOVER, MODE_POLICIES_IN_FORCE);
+	mode_breach(&m, MODE_GRACE_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	mode_breach(&m, MODE_GRACE_MS);
+	ck_assert_ptr_null(strstr(mode_reason(&m, text), "restart"));
 }
 END_TEST
 
@@ -190,6 +219,8 @@ int main(void)
 		after_a_fall_one_vmi_is_tried_every_ten_minutes,
 		where_cids_are_overwritten_only_a_start_with_one_counts,
 		a_change_of_the_policies_ends_a_fall,
+		what_was_under_way_when_the_policies_came_does_not_count,
+		policies_that_do_not_work_are_not_in_force,
 	};
 
 	return suite_run("mode", tests, ARRAY_LEN(tests));

@@ -1,6 +1,5 @@
 #include <check.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,17 +10,12 @@
 #include "controller/policy_files.h"
 #include "controller/takeover.h"
 #include "kube/yamldoc.h"
-#include "support/fake_server.h"
+#include "support/fake_client.h"
 #include "support/loop.h"
 #include "support/suite.h"
 
-static uv_loop_t loop;
-static struct logger silent;
-static struct rng rng;
-static struct fake_server *server;
-static struct kube_client *client;
+static struct fake_client rig;
 static struct takeover *takeover;
-static unsigned int closed;
 static uv_prepare_t turn;
 static enum takeover_hold wanted;
 static char lacking[256];
@@ -29,11 +23,15 @@ static char lacking[256];
 /* The cluster. */
 static const char *hold;        /* of the ConfigMap; NULL: there is none */
 static bool mutating_is_served; /* else 404 */
+static bool broken;             /* everything is answered by 500 */
+static unsigned int refused;    /* so often */
 static bool may_read;           /* else 403 */
 static int patch_status;
 static unsigned int patches;
 static char last_patch[64];
 static struct fake_conn *parameter_watch;
+static unsigned int version; /* of the ConfigMap */
+static bool undo_first;      /* somebody undoes the first write before its answer is there */
 
 static void answer_list(struct fake_conn *conn, const char *items)
 {
@@ -87,11 +85,27 @@ static void answer_parameter(struct fake_conn *conn)
 	answer_list(conn, item);
 }
 
+static void watch_shows(const char *type, const char *now)
+{
+	char event[256];
+
+	(void)snprintf(event, sizeof(event),
+		       "{\"type\":\"%s\",\"object\":{\"metadata\":{\"name\":\"vsock-cid-controller-hold\","
+		       "\"resourceVersion\":\"%u\"},\"data\":{\"hold\":\"%s\"}}}\n",
+		       type, ++version, now);
+	fake_conn_chunk(parameter_watch, event);
+}
+
 static void on_patch(struct fake_conn *conn, const struct fake_request *request)
 {
 	ck_assert_str_eq(request->target, "/api/v1/namespaces/kubevirt/configmaps/vsock-cid-controller-hold");
 	(void)snprintf(last_patch, sizeof(last_patch), "%s", request->body);
 	patches++;
+	if (patch_status == 200) {
+		watch_shows("MODIFIED", strstr(request->body, "on") != NULL ? "on" : "off");
+		if (undo_first && patches == 1)
+			watch_shows("MODIFIED", "off");
+	}
 	fake_conn_answer(conn, patch_status, NULL, "{}");
 }
 
@@ -100,7 +114,10 @@ static void on_request(void *data, struct fake_conn *conn, const struct fake_req
 	const char *t = request->target;
 
 	(void)data;
-	if (strcmp(request->method, "PATCH") == 0)
+	if (broken) {
+		refused++;
+		fake_conn_answer(conn, 500, NULL, "{}");
+	} else if (strcmp(request->method, "PATCH") == 0)
 		on_patch(conn, request);
 	else if (strstr(t, "watch=") != NULL) {
 		if (strstr(t, "configmaps") != NULL)
@@ -144,42 +161,29 @@ static void given_cluster(const char *hold_now)
 	hold = hold_now;
 	mutating_is_served = may_read = true;
 	patch_status = 200;
-	patches = closed = 0;
+	patches = 0;
 	wanted = TAKEOVER_LEAVE;
 	parameter_watch = NULL;
+	version = 10;
+	undo_first = broken = false;
+	refused = 0;
 }
 
 static void given_takeover(void)
 {
-	struct kube_config config = {0};
 	struct error err = {0};
-	char url[64];
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	log_init(&silent, -1, LOG_LEVEL_INFO, "test");
-	rng_init_seeded(&rng, 1);
-	ck_assert_int_eq(uv_loop_init(&loop), 0);
-	server = fake_server_open(&loop, on_request, NULL);
-	(void)snprintf(url, sizeof(url), "%s", fake_server_url(server));
-	config.server = url;
-	ck_assert_int_eq(kube_client_open(&client,
-					  &(struct kube_client_options){.loop = &loop,
-									.config = &config,
-									.user_agent = "t/1",
-									.log = &silent},
-					  NULL),
-			 0);
+	fake_client_open(&rig, on_request, NULL);
 	ck_assert_int_eq(takeover_open(&takeover,
-				       &(struct takeover_options){.loop = &loop,
-								  .client = client,
-								  .log = &silent,
-								  .rng = &rng,
+				       &(struct takeover_options){.loop = &rig.loop,
+								  .client = rig.client,
+								  .log = &rig.silent,
+								  .rng = &rig.rng,
 								  .restarted = on_restarted},
 				       &err),
 			 0);
 	takeover_set_namespace(takeover, "kubevirt", &err);
 	ck_assert_int_eq(err.code, 0);
-	(void)uv_prepare_init(&loop, &turn);
+	(void)uv_prepare_init(&rig.loop, &turn);
 	(void)uv_prepare_start(&turn, on_turn);
 }
 
@@ -188,21 +192,11 @@ static enum mode_policies policies(void)
 	return takeover_policies(takeover, lacking, sizeof(lacking));
 }
 
-static void on_closed(void *data)
-{
-	(void)data;
-	closed++;
-}
-
 static void done(void)
 {
 	uv_close((uv_handle_t *)&turn, NULL);
-	takeover_close(takeover, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 1);
-	kube_client_close(client, on_closed, NULL);
-	fake_server_close(server, on_closed, NULL);
-	LOOP_UNTIL(&loop, closed == 3);
-	loop_assert_drained(&loop);
+	takeover_close(takeover, fake_client_on_closed, &rig);
+	fake_client_close(&rig, 1);
 }
 
 START_TEST(policies_and_parameter_together_are_in_force)
@@ -210,7 +204,7 @@ START_TEST(policies_and_parameter_together_are_in_force)
 	given_cluster("off");
 	given_takeover();
 	ck_assert_int_eq(policies(), MODE_POLICIES_UNKNOWN);
-	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	LOOP_UNTIL(&rig.loop, policies() != MODE_POLICIES_UNKNOWN);
 	ck_assert_int_eq(policies(), MODE_POLICIES_IN_FORCE);
 	ck_assert(!takeover_is_holding(takeover));
 	ck_assert_uint_eq(patches, 0);
@@ -223,11 +217,11 @@ START_TEST(without_the_parameter_they_are_not)
 	given_cluster(NULL);
 	given_takeover();
 	wanted = TAKEOVER_CLOSED;
-	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	LOOP_UNTIL(&rig.loop, policies() != MODE_POLICIES_UNKNOWN);
 	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
 	ck_assert_str_eq(lacking,
 			 "ConfigMap kubevirt/vsock-cid-controller-hold is not there, or cannot be read");
-	loop_run_turns(&loop, 20);
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(patches, 0); /* it is never created */
 	done();
 }
@@ -238,7 +232,7 @@ START_TEST(a_server_without_mutating_policies_is_known_for_it)
 	given_cluster("off");
 	mutating_is_served = false;
 	given_takeover();
-	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	LOOP_UNTIL(&rig.loop, policies() != MODE_POLICIES_UNKNOWN);
 	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
 	ck_assert_str_eq(lacking, "mutatingadmissionpolicies cannot be read");
 	done();
@@ -250,7 +244,7 @@ START_TEST(who_may_not_read_them_knows_that)
 	given_cluster("on");
 	may_read = false;
 	given_takeover();
-	LOOP_UNTIL(&loop, policies() != MODE_POLICIES_UNKNOWN);
+	LOOP_UNTIL(&rig.loop, policies() != MODE_POLICIES_UNKNOWN);
 	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
 	ck_assert(!takeover_is_holding(takeover));
 	done();
@@ -261,15 +255,16 @@ START_TEST(the_hold_is_closed_and_opened_once)
 {
 	given_cluster("off");
 	given_takeover();
+	LOOP_UNTIL(&rig.loop, parameter_watch != NULL);
 	wanted = TAKEOVER_CLOSED;
-	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
 	ck_assert_str_eq(last_patch, "{\"data\":{\"hold\":\"on\"}}");
-	loop_run_turns(&loop, 20);
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(patches, 1);
 	wanted = TAKEOVER_OPEN;
-	LOOP_UNTIL(&loop, !takeover_is_holding(takeover));
+	LOOP_UNTIL(&rig.loop, !takeover_is_holding(takeover));
 	ck_assert_str_eq(last_patch, "{\"data\":{\"hold\":\"off\"}}");
-	loop_run_turns(&loop, 20);
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(patches, 2);
 	done();
 }
@@ -280,22 +275,63 @@ START_TEST(what_somebody_else_makes_of_it_is_set_right)
 	given_cluster("on");
 	given_takeover();
 	wanted = TAKEOVER_CLOSED;
-	LOOP_UNTIL(&loop, takeover_is_holding(takeover) && parameter_watch != NULL);
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover) && parameter_watch != NULL);
 	ck_assert_uint_eq(patches, 0);
-	fake_conn_chunk(
-		parameter_watch,
-		"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"vsock-cid-controller-hold\","
-		"\"resourceVersion\":\"11\"},\"data\":{\"hold\":\"off\"}}}\n");
-	LOOP_UNTIL(&loop, patches == 1);
-	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
-	fake_conn_chunk(
-		parameter_watch,
-		"{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"vsock-cid-controller-hold\","
-		"\"resourceVersion\":\"12\"},\"data\":{\"hold\":\"on\"}}}\n");
-	LOOP_UNTIL(&loop, !takeover_is_holding(takeover));
+	watch_shows("MODIFIED", "off");
+	LOOP_UNTIL(&rig.loop, patches == 1);
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
+	watch_shows("DELETED", "on");
+	LOOP_UNTIL(&rig.loop, !takeover_is_holding(takeover));
 	ck_assert_int_eq(policies(), MODE_POLICIES_LACKING);
-	loop_run_turns(&loop, 20);
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(patches, 1);
+	done();
+}
+END_TEST
+
+START_TEST(an_answer_says_less_than_the_watch)
+{
+	given_cluster("off");
+	undo_first = true;
+	given_takeover();
+	LOOP_UNTIL(&rig.loop, parameter_watch != NULL);
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&rig.loop, patches == 2);
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
+	done();
+}
+END_TEST
+
+START_TEST(a_fight_is_fought_with_growing_pauses)
+{
+	given_cluster("off");
+	given_takeover();
+	LOOP_UNTIL(&rig.loop, parameter_watch != NULL);
+	wanted = TAKEOVER_CLOSED;
+	for (unsigned int i = 1; i <= 2; i++) {
+		LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
+		ck_assert_uint_eq(patches, i);
+		watch_shows("MODIFIED", "off");
+		LOOP_UNTIL(&rig.loop, !takeover_is_holding(takeover));
+		loop_run_turns(&rig.loop, 20);
+		ck_assert_uint_eq(patches, i);
+	}
+	wanted = TAKEOVER_LEAVE;
+	done();
+}
+END_TEST
+
+START_TEST(failures_of_the_server_say_nothing_about_what_is_there)
+{
+	given_cluster("on");
+	given_takeover();
+	LOOP_UNTIL(&rig.loop, policies() == MODE_POLICIES_IN_FORCE && parameter_watch != NULL);
+	broken = true;
+	fake_server_reset_all(rig.server);
+	LOOP_UNTIL(&rig.loop, refused >= 12);
+	ck_assert_int_eq(policies(), MODE_POLICIES_IN_FORCE);
+	ck_assert(takeover_is_holding(takeover));
+	broken = false;
 	done();
 }
 END_TEST
@@ -305,10 +341,11 @@ START_TEST(a_write_that_fails_is_tried_again)
 	given_cluster("off");
 	patch_status = 403;
 	given_takeover();
+	LOOP_UNTIL(&rig.loop, parameter_watch != NULL);
 	wanted = TAKEOVER_CLOSED;
-	LOOP_UNTIL(&loop, patches == 1);
+	LOOP_UNTIL(&rig.loop, patches == 1);
 	patch_status = 200;
-	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
 	ck_assert_uint_eq(patches, 2);
 	done();
 }
@@ -318,8 +355,8 @@ START_TEST(who_may_not_write_leaves_it)
 {
 	given_cluster("on");
 	given_takeover();
-	LOOP_UNTIL(&loop, takeover_is_holding(takeover));
-	loop_run_turns(&loop, 20);
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
+	loop_run_turns(&rig.loop, 20);
 	ck_assert_uint_eq(patches, 0);
 	done();
 }
@@ -334,6 +371,9 @@ int main(void)
 		who_may_not_read_them_knows_that,
 		the_hold_is_closed_and_opened_once,
 		what_somebody_else_makes_of_it_is_set_right,
+		an_answer_says_less_than_the_watch,
+		a_fight_is_fought_with_growing_pauses,
+		failures_of_the_server_say_nothing_about_what_is_there,
 		a_write_that_fails_is_tried_again,
 		who_may_not_write_leaves_it,
 	};
