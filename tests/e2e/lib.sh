@@ -1,8 +1,8 @@
-# lib.sh: what the tests stand on. Sourced by run.sh, which sets $here, $build and $server. From top to bottom: judging,
-# the API, the controller, the servers, and the loop over the tests.
+# lib.sh: what the tests stand on. Sourced by run.sh, which sets $here, $build, $server and $suite. From top to bottom:
+# judging, the API, the controller, the servers, and the loop over the tests.
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120
 
-: "${here:?}" "${build:?}" "${server:?}"
+: "${here:?}" "${build:?}" "${server:?}" "${suite:=$server}"
 controlplane=$here/../controlplane/controlplane.sh
 manifests=$here/../../manifests/base
 vmis=$build/tests/e2e/vmis
@@ -371,14 +371,14 @@ server_reset() {
 
 tests=()
 
-# it SERVER NAME: the function NAME is a test for this server, or for both.
+# it SUITE NAME: the function NAME is a test of apisim, kube, both of them, or kube134.
 it() {
-	[[ $1 != both && $1 != "$server" ]] || tests+=("$2")
+	[[ $1 != "$suite" && ($1 != both || $suite == kube134) ]] || tests+=("$2")
 }
 
 show_logs() {
 	local log
-	for log in "$folder"/controller-*.log; do
+	for log in "$folder"/controller-*.log "$folder"/kubevirt-*.log; do
 		[[ ! -s $log ]] || { echo "--- the end of ${log##*/}:" && tail -n 40 "$log"; }
 	done
 	echo "--- the end of the server's log:"
@@ -392,15 +392,17 @@ end_jobs() {
 	done
 }
 
-# In a shell of its own. What it starts ends with it (pdeathsig).
+# In a shell of its own. What it starts ends with it (pdeathsig); $after is what the test wants to be done then, and fails it
+# where it fails.
 run_test() (
-	trap end_jobs EXIT
+	after=true
+	trap 'end_jobs; $after' EXIT
 	RANDOM=$seed
 	controller_starts=0
 	controller=''
 	set -e
-	[[ $server == kube ]] || server_up
-	server_reset
+	[[ $suite != apisim ]] || server_up
+	[[ $suite == kube134 ]] || server_reset
 	"$1"
 )
 
@@ -408,7 +410,7 @@ run_test() (
 judge() {
 	local name=$1 status started=$SECONDS
 	folder=$work/$name
-	[[ $server == kube ]] || server_dir=$folder/server
+	[[ $suite == kube ]] || server_dir=$folder/server
 	mkdir "$folder"
 	set +e
 	run_test "$name" >"$folder/output" 2>&1
@@ -435,7 +437,7 @@ run_tests() {
 	trap 'exit 143' TERM HUP
 	trap 'exit 130' INT
 	say "seed $seed (E2E_SEED=$seed repeats it)"
-	[[ $server == apisim ]] || server_up
+	[[ $suite != kube ]] || server_up
 	for name in "${tests[@]}"; do
 		[[ $name == *"$1"* ]] || continue
 		chosen=$((chosen + 1))
@@ -447,7 +449,7 @@ run_tests() {
 	done
 	wait
 	passed=$(find "$work" -name passed | wc -l)
-	echo "e2e-$server: $passed passed, $((chosen - passed)) failed"
+	echo "e2e-$suite: $passed passed, $((chosen - passed)) failed"
 	((passed == chosen && passed > 0))
 }
 

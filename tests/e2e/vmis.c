@@ -27,6 +27,7 @@ static const char usage[] =
 	"      --large          about 6 KB each\n"
 	"  delete [--in-flight N] PREFIX...               all whose name begins so (\"\": all)\n"
 	"  phase [--in-flight N] PHASE PREFIX...          sets status.phase of them\n"
+	"  patch [--in-flight N] JSON PREFIX...           merges JSON into them\n"
 	"  list                                           namespace name uid wants phase cid, a line each\n"
 	"  call METHOD PATH [CONTENT-TYPE [BODY]]         one request; prints the body, fails where not "
 	"2xx\n";
@@ -243,6 +244,11 @@ static bool command_phase(struct request *r)
 	return call_each(r, 1, "PATCH", body);
 }
 
+static bool command_patch(struct request *r)
+{
+	return call_each(r, 1, "PATCH", r->args_len > 0 ? r->args[0] : NULL);
+}
+
 static bool command_list(struct request *r)
 {
 	struct error err = {0};
@@ -293,7 +299,7 @@ static const struct {
 	bool (*run)(struct request *r);
 } commands[] = {
 	{"create", command_create}, {"delete", command_delete}, {"phase", command_phase},
-	{"list", command_list},     {"call", command_call},
+	{"patch", command_patch},   {"list", command_list},     {"call", command_call},
 };
 
 /* ---- the command line ---- */
