@@ -78,3 +78,28 @@ cids_that_tenants_seeded_before_the_install_are_replaced_before_the_start() {
 	history_is_clean us
 	end_well
 }
+
+# KubeVirt keeps what a VMI's creator has put into its status, and hold lets through who was Scheduled before.
+it kube a_tenant_cannot_get_past_the_hold_by_a_forged_past
+a_tenant_cannot_get_past_the_hold_by_a_forged_past() {
+	local version phase past
+	takeover
+	let_tenant_in
+	follow_history
+	for version in v1 v1alpha3; do
+		for phase in Pending Scheduled Running; do
+			past="{\"phase\": \"$phase\", \"phaseTransitionTimestamps\": [
+				{\"phase\": \"$phase\", \"phaseTransitionTimestamp\": \"2026-01-01T00:00:00Z\"}]}"
+			as_user tenant POST "$(path "$version" e2e-a)" "$(vmi "$version" "past-${phase,,}-$version" "$past")"
+			if [[ $phase == Scheduled ]]; then
+				answered 422 "status.phaseTransitionTimestamps cannot say Scheduled"
+			else
+				answered 201
+			fi
+		done
+	done
+	await_running 4
+	given_by us past 4
+	history_is_clean us
+	end_well
+}
