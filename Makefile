@@ -238,6 +238,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  contract-kube-genuine='tests/contract/run.sh $(BUILD) kube' \
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim' \
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
+	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
 	  auditor='tests/controlplane/controlplane.sh audit --self-test' \
 	  e2e-chaos='tests/e2e/chaos/run.sh $(BUILD) short' \
 	  demo-kube='tests/demo/run.sh $(BUILD) kube && echo 1 passed, 0 failed'

@@ -156,8 +156,10 @@ build_server() {
 	build_missing "${names[@]}"
 }
 
+# All there is, the older server included.
 build() {
 	build_server
 	build_missing auditor kubevirt
+	[[ $server_modules != go.mod ]] || server_modules=kubernetes-1.34.mod build_missing controlplane
 	say "all is built in $cache"
 }

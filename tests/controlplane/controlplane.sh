@@ -24,8 +24,8 @@ usage() {
 	cat <<-END
 		usage: controlplane.sh COMMAND
 
-		  build                     build the server, the auditor and the stand-ins for KubeVirt (and kubectl, if
-		                            the installed one is too old)
+		  build                     build the servers, the auditor and the stand-ins for KubeVirt (and kubectl,
+		                            if the installed one is too old)
 		  up [--tie PID] DIR        start one in the new folder DIR; with --tie it ends when PID does
 		  down DIR                  end it; DIR stays, for its logs
 		  stop [--kill] DIR         end the process, orderly or by SIGKILL, to be started again ...

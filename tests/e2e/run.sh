@@ -34,6 +34,8 @@ word=${3-}
 source "$here/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=kubevirt.sh
 source "$here/kubevirt.sh"
+# shellcheck source-path=SCRIPTDIR source=history.sh
+source "$here/history.sh"
 for file in "$here"/cases/*.sh; do
 	# shellcheck source=/dev/null
 	source "$file"
