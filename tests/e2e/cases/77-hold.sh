@@ -1,0 +1,72 @@
+# The hold while things come and go: nobody opens it by accident.
+# shellcheck shell=bash disable=SC2154,SC2119,SC2120
+
+it kube a_hold_stays_closed_while_controllers_come_and_go
+a_hold_stays_closed_while_controllers_come_and_go() {
+	hold_outlives_controllers "$overlays/takeover"
+}
+
+# A server that starts refuses everything until it knows its RBAC rules.
+it kube a_hold_stays_closed_while_the_api_server_comes_and_goes
+a_hold_stays_closed_while_the_api_server_comes_and_goes() {
+	local before round
+	begin
+	apply "$overlays/takeover"
+	start_ready_controller "${patient[@]}"
+	await "the hold to be closed" hold_says on
+	before=$(hold_version)
+	for round in stop "stop --kill"; do
+		# shellcheck disable=SC2086 # an option, too
+		"$controlplane" $round "$server_dir"
+		"$controlplane" start "$server_dir"
+		"$vmis" create "after-${round##*-}" 1 e2e-a
+		await "a VMI to be served" all_served
+		await_mode takeover
+		is "version of the ConfigMap" "$before" "$(hold_version)"
+	done
+	stop_controller
+	is "exit status" 0 "$exit_status"
+}
+
+it kube134 a_hold_stays_closed_while_controllers_come_and_go_on_kubernetes_1_34
+a_hold_stays_closed_while_controllers_come_and_go_on_kubernetes_1_34() {
+	own_server "${beta_policies[@]}"
+	hold_outlives_controllers "$overlays/takeover-v1beta1"
+}
+
+# hold_outlives_controllers OVERLAY: who begins to lead before he has read the policies leaves the hold as it is.
+hold_outlives_controllers() {
+	local before round
+	[[ $server_dir == "$folder"* ]] || begin
+	apply "$1"
+	start_ready_controller
+	await "the hold to be closed" hold_says on
+	stop_controller
+	before=$(hold_version)
+	for round in {1..10}; do
+		start_ready_controller
+		await_mode takeover
+		await_metric kubevirt_vsock_holding_status 1
+		stop_controller
+		is "version of the ConfigMap after $round restarts" "$before" "$(hold_version)"
+	done
+}
+
+# Kubernetes reads ConfigMaps no more once hold had no binding (kubernetes/kubernetes#130887): who removes takeover and installs
+# it again has to restart the API server in between, or hold lets all pass or none. Fine, too, where it is repaired.
+it kube takeover_that_was_removed_works_again_after_a_restart_of_the_api_server
+takeover_that_was_removed_works_again_after_a_restart_of_the_api_server() {
+	own_server
+	make_probes
+	apply "$overlays/takeover"
+	await_policies
+	# shellcheck disable=SC2046 # no path has a blank
+	delete $(takeover_objects)
+	await "guard to be gone" guard_is off
+	make_probes
+	await "sticky to be gone" sticky_is off
+	"$controlplane" stop "$server_dir"
+	"$controlplane" start "$server_dir"
+	apply "$overlays/takeover"
+	await_policies
+}
