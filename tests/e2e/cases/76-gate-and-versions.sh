@@ -137,10 +137,11 @@ on_kubernetes_1_34_without_them_it_says_so_and_observes_after_three() {
 	with=$(overlay classic-impersonation)
 	apply "$with"
 	kubectl apply --server-side -f "$components/takeover/guard.yaml" -f "$components/takeover/hold.yaml" \
-		-f "$components/takeover/configmap.yaml"
+		-f "$components/takeover/configmap.yaml" -f "$components/takeover/rbac.yaml"
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
 	start_ready_controller
 	await_mode coexist "mutatingadmissionpolicies cannot be read"
-	await "the hold to be open" hold_says off
+	await "the hold to be opened" hold_says off
 	stand_in virt-api
 	stand_in virt-controller
 	"$vmis" create first 3 "${namespaces[@]}"
