@@ -158,7 +158,7 @@ uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *
 	unsigned int bits = 0;
 
 	if (visible != NULL && !cid_range_contains(a->options.range, visible->cid))
-		bits |= 1u << COUNT_INVALID;
+		bits |= 1u << (cid_is_reserved(visible->cid) ? COUNT_INVALID : COUNT_OUTSIDE);
 	if (r->wants && r->started && visible == NULL && !has_guest_cid(r) && !final && !r->unreadable)
 		bits |= 1u << COUNT_MISSED;
 	if (r->unreadable)
@@ -276,6 +276,23 @@ static bool starts_now(const struct vmi_record *r)
 	return !r->started && (r->phase == VMI_PHASE_SCHEDULED || r->phase == VMI_PHASE_RUNNING);
 }
 
+static void tell_reserved(struct allocator *a, struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	if (visible != NULL && cid_is_reserved(visible->cid))
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});
+}
+
+/* Before the start we write another one. */
+static void tell_outside(struct allocator *a, struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	if (r->started && (allocator_counts_of(a, r) & 1u << COUNT_OUTSIDE) != 0)
+		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUTSIDE, .cid = visible->cid});
+}
+
 /* The status shows another CID than before, or one for the first time. @witnessed: it was set while we
  * looked. */
 static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool witnessed,
@@ -309,8 +326,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 						 .at_start = starts_now(r)});
 	h->awaited = false;
 	h->kept = true;
-	if (!cid_range_contains(a->options.range, cid))
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = cid});
+	tell_reserved(a, r);
 	allocator_trim(a, r, NULL, now_ms);
 	if (before != NULL)
 		review_cid(a, old_cid, now_ms);
@@ -378,6 +394,7 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 	visible->guest = true;
 	if (r->ours)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_LASTED, .cid = visible->cid});
+	tell_outside(a, r);
 }
 
 static void tell_missed(struct allocator *a, struct vmi_record *r, bool at_start)
@@ -524,14 +541,13 @@ static void tell_own_findings(void *data, struct table_node *node)
 {
 	struct allocator *a = data;
 	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
-	const struct vmi_hold *visible = vmi_store_visible(r);
 
-	r->told &= ~(1u << NOTICE_INVALID | 1u << NOTICE_MISSED | 1u << NOTICE_DUPLICATE |
-		     1u << NOTICE_SOURCE | 1u << NOTICE_HELD);
+	r->told &= ~(1u << NOTICE_INVALID | 1u << NOTICE_OUTSIDE | 1u << NOTICE_MISSED |
+		     1u << NOTICE_DUPLICATE | 1u << NOTICE_SOURCE | 1u << NOTICE_HELD);
 	allocator_tell_held(a, r);
 	allocator_tell_source(a, r);
-	if ((r->counted & 1u << COUNT_INVALID) != 0 && visible != NULL)
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});
+	tell_reserved(a, r);
+	tell_outside(a, r);
 	if ((r->counted & 1u << COUNT_MISSED) != 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
 }

@@ -41,8 +41,9 @@ enum notice_kind {
 			     was_ours: the one before was written by this process */
 	NOTICE_LASTED,    /* it has started with the CID that this process wrote */
 	NOTICE_DUPLICATE, /* cid is shown by this VMI and by another one (other_*) */
-	NOTICE_INVALID,   /* cid is reserved, excluded or outside the range */
-	NOTICE_MISSED,    /* started without a CID: it has no vsock device until it is restarted */
+	NOTICE_INVALID,   /* cid is reserved: it works in no VM */
+	NOTICE_OUTSIDE, /* it has started with a cid that we would not give: excluded or outside the range */
+	NOTICE_MISSED,  /* started without a CID: it has no vsock device until it is restarted */
 	NOTICE_SOURCE, /* a target of a decentralised migration shows cid; its guest has its source's, old_cid
 			  (0: not known here). other_*: the source, "" where it is not known */
 	NOTICE_HELD,   /* it waits, may not start before it has a CID, and is not given one: text says why */
@@ -116,8 +117,9 @@ void allocator_limit_writes(struct allocator *a, uint32_t n);
  * told, once. NULL, as at the start: that is not so. */
 void allocator_set_held(struct allocator *a, const char *why);
 
-/** Gives the notices INVALID, MISSED, SOURCE and DUPLICATE about all that is so now once more, as first of
- * their kind: for who begins to lead, after a standby's notices led to no events. Walks over all VMIs. */
+/** Gives the notices INVALID, OUTSIDE, MISSED, SOURCE and DUPLICATE about all that is so now once more, as
+ * first of their kind: for who begins to lead, after a standby's notices led to no events. Walks over all
+ * VMIs. */
 void allocator_tell_again(struct allocator *a);
 
 /** Stops new requests for good; those in flight can still be answered. */
@@ -200,7 +202,8 @@ struct allocator_stats {
 	uint64_t quarantined; /* CIDs that rest */
 	uint64_t available;   /* CIDs that can be given, in the whole range */
 	uint64_t duplicates;  /* CIDs that two or more VMIs show */
-	uint64_t invalid;     /* VMIs that show a CID which is reserved, excluded or out of range */
+	uint64_t invalid;     /* VMIs that show a reserved CID */
+	uint64_t outside;     /* VMIs that show another one which is excluded or out of range */
 	uint64_t waiting;     /* VMIs that are to be given a CID */
 	uint64_t starving;    /* of them, those that wait until the term has been raised */
 	uint64_t missed;      /* live VMIs that started without a CID */

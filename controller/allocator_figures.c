@@ -12,6 +12,7 @@ void allocator_stats(const struct allocator *a, struct allocator_stats *out)
 		.available = cid_pool_available(a->pool),
 		.duplicates = a->store.duplicate_cids,
 		.invalid = a->counts[COUNT_INVALID],
+		.outside = a->counts[COUNT_OUTSIDE],
 		.waiting = a->waiting,
 		.starving = a->starving_count,
 		.missed = a->counts[COUNT_MISSED],

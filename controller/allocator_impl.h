@@ -16,7 +16,7 @@
 #include "controller/vmi_store.h"
 
 /** Gauges that a record can be counted under; bits of vmi_record.counted. */
-enum vmi_count { COUNT_INVALID, COUNT_MISSED, COUNT_UNREADABLE, COUNT_KINDS };
+enum vmi_count { COUNT_INVALID, COUNT_OUTSIDE, COUNT_MISSED, COUNT_UNREADABLE, COUNT_KINDS };
 
 /** What is being done for a VMI; DESIGN's Wanting, Assigning and Blocked. No assignment: Confirmed, Held or
  * Ignored. */

@@ -26,6 +26,7 @@ static const struct style styles[NOTICE_COUNT] = {
 	[NOTICE_LASTED] = {LOG_LEVEL_DEBUG, NULL},
 	[NOTICE_DUPLICATE] = {LOG_LEVEL_ERROR, "DuplicateVSOCKCID"},
 	[NOTICE_INVALID] = {LOG_LEVEL_WARNING, "InvalidVSOCKCID"},
+	[NOTICE_OUTSIDE] = {LOG_LEVEL_INFO, NULL},
 	[NOTICE_MISSED] = {LOG_LEVEL_WARNING, "MissedVSOCKCID"},
 	[NOTICE_SOURCE] = {LOG_LEVEL_WARNING, "MigrationVSOCKCID"},
 	[NOTICE_HELD] = {LOG_LEVEL_WARNING, "FailedAllocateVSOCKCID"},
@@ -104,9 +105,12 @@ static int write_message(struct buf *out, const struct notice *n)
 				  "stopped and started again to get one of its own",
 				  n->cid, n->other_namespace, n->other_name);
 	case NOTICE_INVALID:
-		return buf_printf(
-			out, "VSOCK CID %" PRIu32 " is reserved, excluded or outside of the configured range",
-			n->cid);
+		return buf_printf(out, "VSOCK CID %" PRIu32 " is reserved, and works in no VM", n->cid);
+	case NOTICE_OUTSIDE:
+		return buf_printf(out,
+				  "started with VSOCK CID %" PRIu32
+				  ", which is excluded or outside of the configured range; it stays",
+				  n->cid);
 	case NOTICE_MISSED:
 		return buf_add_str(
 			out,

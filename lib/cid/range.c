@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool cid_is_reserved(uint32_t cid)
+{
+	return cid < CID_LOWEST || cid > CID_HIGHEST;
+}
+
 static int span_compare(const void *a, const void *b)
 {
 	const struct cid_span *x = a;

@@ -19,6 +19,9 @@
 /** Most entries of an exclusion list, as written. */
 #define CID_RANGE_MAX_EXCLUDED 1024
 
+/** No VM can have it, whatever the range: 0, 1, 2 and 4294967295. */
+bool cid_is_reserved(uint32_t cid);
+
 /** Both ends belong to it. */
 struct cid_span {
 	uint32_t first;

@@ -67,17 +67,19 @@ static void print_lines(const struct tally *t)
 		free(cid);
 	}
 	printf("audit: %zu VMIs, %zu want vsock, %zu have a valid CID, %zu missing, %zu missed, %zu CIDs, "
-	       "%zu duplicates, %zu invalid\n",
-	       t->vmis, t->wants, t->have, t->missing, t->missed, t->cids, t->duplicates, t->invalid);
+	       "%zu duplicates, %zu invalid, %zu outside the range\n",
+	       t->vmis, t->wants, t->have, t->missing, t->missed, t->cids, t->duplicates, t->invalid,
+	       t->outside);
 }
 
 static void print_json(const struct tally *t)
 {
-	json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "vmis", (json_int_t)t->vmis,
-				"wants", (json_int_t)t->wants, "have", (json_int_t)t->have, "missing",
-				(json_int_t)t->missing, "missed", (json_int_t)t->missed, "cids",
-				(json_int_t)t->cids, "duplicates", (json_int_t)t->duplicates, "invalid",
-				(json_int_t)t->invalid, "findings", t->findings);
+	json_t *out =
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "vmis", (json_int_t)t->vmis,
+			  "wants", (json_int_t)t->wants, "have", (json_int_t)t->have, "missing",
+			  (json_int_t)t->missing, "missed", (json_int_t)t->missed, "cids",
+			  (json_int_t)t->cids, "duplicates", (json_int_t)t->duplicates, "invalid",
+			  (json_int_t)t->invalid, "outside", (json_int_t)t->outside, "findings", t->findings);
 
 	(void)json_dumpf(out, stdout, JSON_INDENT(2));
 	(void)putchar('\n');

@@ -304,9 +304,9 @@ metrics_agree() {
 	local figures want have
 	figures=$("$build/tests/e2e/audit" --json || true)
 	want=$(jq -r --argjson more "$1" \
-		'"in use \(.cids + $more), duplicates \(.duplicates), invalid \(.invalid), waiting \(.missing), missed \(.missed)"' <<<"$figures")
+		'"in use \(.cids + $more), duplicates \(.duplicates), invalid \(.invalid), outside \(.outside), waiting \(.missing), missed \(.missed)"' <<<"$figures")
 	have="in use $(metric kubevirt_vsock_cids_in_use), duplicates $(metric kubevirt_vsock_duplicate_cids), "
-	have+="invalid $(metric kubevirt_vsock_invalid_vmis), "
+	have+="invalid $(metric kubevirt_vsock_invalid_vmis), outside $(metric kubevirt_vsock_outside_range_vmis), "
 	have+="waiting $(metric kubevirt_vsock_waiting_vmis), missed $(metric kubevirt_vsock_missed_vmis)"
 	echo "by the audit: $want; by /metrics: $have" >"$folder/agreement"
 	[[ $want == "$have" ]]

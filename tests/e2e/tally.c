@@ -35,9 +35,10 @@ static bool has_ended(const json_t *vmi)
 	       api_member(vmi, "metadata.deletionTimestamp") != NULL;
 }
 
-static bool is_valid(long long cid, struct tally_range range)
+/* api_vmi_cid() gives 0 for what is no CID. */
+static bool is_usable(long long cid)
 {
-	return cid > 2 && cid < UINT32_MAX && cid >= range.min && cid <= range.max;
+	return cid > 2 && cid < UINT32_MAX;
 }
 
 static void report(struct tally *t, const char *finding, const json_t *vmi)
@@ -66,9 +67,12 @@ static void count_cid(struct tally *t, const json_t *vmi, const json_t *cid, jso
 		}
 		json_array_append(owners, (json_t *)(uintptr_t)vmi);
 	}
-	if (!is_valid(api_vmi_cid(vmi), range)) {
+	if (!is_usable(api_vmi_cid(vmi))) {
 		t->invalid++;
 		report(t, "invalid", vmi);
+	} else if (api_vmi_cid(vmi) < range.min || api_vmi_cid(vmi) > range.max) {
+		t->outside++;
+		report(t, "outside the range", vmi);
 	} else if (api_vmi_wants_vsock(vmi)) {
 		t->have++;
 	}
@@ -121,5 +125,5 @@ void tally_free(struct tally *t)
 
 bool tally_is_clean(const struct tally *t)
 {
-	return t->missing == 0 && t->duplicates == 0 && t->invalid == 0;
+	return t->missing == 0 && t->duplicates == 0 && t->invalid == 0 && t->outside == 0;
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The CIDs that count as valid, both ends included; 0, 1, 2 and 4294967295 never do. */
+/** The CIDs that were to be given, both ends included. */
 struct tally_range {
 	uint32_t min;
 	uint32_t max;
@@ -28,7 +28,8 @@ struct tally {
 	size_t missed;     /* ask, have started without one: too late */
 	size_t cids;       /* different CIDs shown */
 	size_t duplicates; /* CIDs that two or more VMIs show */
-	size_t invalid;    /* VMIs whose CID is no number or not in the range */
+	size_t invalid;    /* VMIs whose CID is no number, or is 0, 1, 2 or 4294967295 */
+	size_t outside;    /* VMIs whose CID is another one that is not in the range */
 	json_t *findings;  /* [{"finding": "duplicate", "namespace": ..., "name": ..., "cid": ...}], owned */
 };
 
@@ -37,7 +38,7 @@ int tally_count(struct tally *t, const json_t *items, struct tally_range range);
 
 void tally_free(struct tally *t);
 
-/** Nobody lacks a CID that is still due, and none is shared or invalid. */
+/** Nobody lacks a CID that is still due, and none is shared, invalid or outside the range. */
 bool tally_is_clean(const struct tally *t);
 
 /** The phase is Scheduled or later, or was so once: the launcher may have built the domain. */

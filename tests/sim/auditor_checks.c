@@ -19,6 +19,7 @@
 struct gauges {
 	uint64_t tracked;
 	uint64_t invalid;
+	uint64_t outside;
 	uint64_t missed;
 	uint64_t unreadable;
 	uint64_t duplicates;
@@ -51,12 +52,15 @@ static struct gauges count(const struct ledger *l)
 
 	for (uint32_t i = 0; i < l->len; i++) {
 		const struct entry *e = &l->entries[i];
+		bool reserved;
 
 		if (!e->present)
 			continue;
 		g.tracked++;
 		g.unreadable += e->unreadable;
-		g.invalid += e->has_visible && !cid_range_contains(l->range, e->visible);
+		reserved = e->visible < 3 || e->visible == UINT32_MAX;
+		g.invalid += e->has_visible && reserved;
+		g.outside += e->has_visible && !reserved && !cid_range_contains(l->range, e->visible);
 		g.missed += e->wants && e->started && !e->has_visible && e->guests == 0 && !e->final &&
 			    !e->unreadable;
 		g.duplicates += makes_duplicate(l, i);
@@ -91,6 +95,7 @@ static void check_gauges(struct process *p, const struct allocator_stats *stats)
 	expect(p, "informed", stats->informed, p->view.lists > 0);
 	if (g.patchy == 0) {
 		expect(p, "invalid", stats->invalid, g.invalid);
+		expect(p, "outside", stats->outside, g.outside);
 		/* What a list has mended the ledger has forgotten the guest's CIDs of. */
 		expect_between(p, "missed", stats->missed, p->was_short ? 0 : g.missed, g.missed);
 		expect(p, "duplicates", stats->duplicates, g.duplicates);

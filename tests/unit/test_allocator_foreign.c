@@ -81,36 +81,46 @@ END_TEST
 
 /* ---- invalid ones are replaced ---- */
 
-static void check_invalid(uint32_t cid)
+static void check_bad(uint32_t cid, bool reserved)
 {
 	const struct cid_span excluded = {5000, 6000};
 
 	given_allocator_of(1000, 2000000, &excluded, 4);
 	lead(5);
+	memset(told, 0, sizeof(told));
 	see(vmi_holding("running", VMI_PHASE_RUNNING, cid), 0);
-	ck_assert_uint_eq(told[NOTICE_INVALID], 1);
+	ck_assert_uint_eq(told[NOTICE_INVALID], reserved);
+	ck_assert_uint_eq(told[NOTICE_OUTSIDE], !reserved);
 	expect_nothing(0);
-	ck_assert_uint_eq(stats_now().invalid, 1);
-	see(vmi_holding("a", VMI_PHASE_PENDING, cid + 1), 0);
+	ck_assert_uint_eq(stats_now().invalid, reserved);
+	ck_assert_uint_eq(stats_now().outside, !reserved);
+	see(vmi_holding("a", VMI_PHASE_PENDING, cid), 0);
+	ck_assert_uint_eq(told[NOTICE_OUTSIDE], !reserved);
 	expect_patch("a", 0);
 	ck_assert(wish.replaces);
-	ck_assert_uint_eq(wish.old_cid, cid + 1);
+	ck_assert_uint_eq(wish.old_cid, cid);
 	ck_assert(cid_range_contains(&range, wish.cid));
 	answer_with_cid("a", VMI_PHASE_PENDING, 1);
-	ck_assert_uint_eq(stats_now().invalid, 1);
+	ck_assert_uint_eq(stats_now().invalid, reserved);
+	ck_assert_uint_eq(stats_now().outside, !reserved);
 	expect_nothing(1);
+	memset(told, 0, sizeof(told));
+	allocator_tell_again(a);
+	ck_assert_uint_eq(told[NOTICE_INVALID], reserved);
+	ck_assert_uint_eq(told[NOTICE_OUTSIDE], !reserved);
 	done();
 }
 
-START_TEST(invalid_values_are_replaced_before_the_start_and_left_after_it)
+START_TEST(values_that_we_would_not_give_are_replaced_before_the_start_and_left_after_it)
 {
-	check_invalid(0);
-	check_invalid(1);
-	check_invalid(998);
-	check_invalid(5000);
-	check_invalid(5999);
-	check_invalid(2000001);
-	check_invalid(4294967294);
+	check_bad(0, true);
+	check_bad(2, true);
+	check_bad(4294967295, true);
+	check_bad(3, false);
+	check_bad(999, false);
+	check_bad(5000, false);
+	check_bad(2000001, false);
+	check_bad(4294967294, false);
 }
 END_TEST
 
@@ -437,7 +447,7 @@ int main(void)
 		nobody_can_tell_who_wrote_what_a_list_shows_for_the_first_time,
 		a_foreign_value_that_comes_before_ours_is_kept_and_counted,
 		a_value_that_somebody_else_sets_at_the_start_is_adopted,
-		invalid_values_are_replaced_before_the_start_and_left_after_it,
+		values_that_we_would_not_give_are_replaced_before_the_start_and_left_after_it,
 		of_two_that_have_not_started_the_one_that_this_process_wrote_keeps_it,
 		of_two_that_are_equally_old_the_smaller_uid_keeps_it,
 		who_has_started_keeps_it_even_from_one_that_we_wrote,
