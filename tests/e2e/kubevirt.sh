@@ -82,10 +82,10 @@ delete() {
 probes=/apis/kubevirt.io/v1/namespaces/e2e-e/virtualmachineinstances
 make_probes() {
 	local vmi='{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance", "metadata": {"name": "probe-hold"},
-		"spec": {"domain": {"devices": {"autoattachVSOCK": true}}}, "status": {"phase": "Failed"}}'
+		"spec": {"domain": {"devices": {}}}, "status": {"phase": "WaitingForSync"}}'
 	api POST "$probes" application/json "$vmi" >/dev/null
-	api POST "$probes" application/json "$(jq -c '.metadata.name = "probe-sticky" | .status.VSOCKCID = 5 |
-		.spec.domain.devices = {}' <<<"$vmi")" >/dev/null
+	api POST "$probes" application/json "$(jq -c '.metadata.name = "probe-sticky" |
+		.status = {phase: "Failed", VSOCKCID: 5}' <<<"$vmi")" >/dev/null
 }
 
 guard_is() {
@@ -95,7 +95,8 @@ guard_is() {
 }
 
 hold_is() {
-	as_user "$trusted" PATCH "$probes/probe-hold?dryRun=All" '{"status": {"phase": "Scheduled"}}' "$merge"
+	as_user "$trusted" PATCH "$probes/probe-hold?dryRun=All" \
+		'{"spec": {"domain": {"devices": {"autoattachVSOCK": true}}}, "status": {"phase": "Scheduled"}}' "$merge"
 	[[ $1 == on && $code == 422 && $answer == *"not assigned yet"* || $1 == off && $code == 200 ]]
 }
 
