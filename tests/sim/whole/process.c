@@ -112,7 +112,7 @@ static void on_sigterm(struct arrival *a)
 /* Between a decision and its sending; most of all while it is open whether its right will last. */
 static bool halts(struct process *p)
 {
-	uint32_t tries = p->decided == 0 ? 0 : p->renewing == 0 ? 1 : 16;
+	uint32_t tries = p->decided == 0 ? 0 : p->renewing == 0 ? 1 : 64;
 
 	while (tries-- > 0)
 		if (world_strikes(p->world, FAULT_HALTED))

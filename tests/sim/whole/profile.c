@@ -210,7 +210,7 @@ static void draw_faults(struct profile *p, struct rng *rng)
 	if (below(rng, 3) != 0)
 		draw_group(p, rng, FAULT_WATCH_SILENT, FAULT_SLOW);
 	if (below(rng, 3) == 0)
-		draw_group(p, rng, FAULT_HALTED, FAULT_HALTED);
+		p->chance[FAULT_HALTED] = (uint16_t)between(rng, 1, worst[FAULT_HALTED]);
 	if (below(rng, 4) != 0)
 		draw_group(p, rng, FAULT_KILLED, FAULT_CUT_OFF);
 	if (below(rng, 2) == 0)
