@@ -7,6 +7,19 @@
 /* Migrations in a row whose CIDs are followed up; the one before is always. */
 #define MAX_SOURCES VMI_MAX_HOLDS
 
+/* What the guest of a source has: shown at its start, or that of its own source. 0: not known. */
+static uint32_t guest_cid_of(const struct vmi_record *r)
+{
+	const struct vmi_hold *visible = vmi_store_visible(r);
+
+	if (r->source_uid != NULL)
+		return r->guest_cid;
+	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
+		if (h->guest)
+			return h->cid;
+	return visible != NULL ? visible->cid : 0;
+}
+
 /* I5: the guest of a decentralised migration's target was started from the source's domain and has the
  * source's CID, whatever its own status says; and that one's guest, where it was a target itself, that of its
  * source. What the source is known to have here, the target holds too, as long as it lives. */
@@ -14,11 +27,15 @@ static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsig
 				uint64_t now_ms)
 {
 	struct vmi_record *source = r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+	uint32_t guest_cid;
 
 	if (source == NULL || source == r || depth > MAX_SOURCES)
 		return;
 	/* In a list it may have come before its own source. */
 	hold_cids_of_source(a, source, depth + 1, now_ms);
+	guest_cid = guest_cid_of(source);
+	if (guest_cid != 0)
+		r->guest_cid = guest_cid;
 	for (const struct vmi_hold *theirs = source->holds; theirs != NULL; theirs = theirs->more) {
 		struct vmi_hold *h;
 
@@ -39,15 +56,6 @@ void allocator_hold_source(struct allocator *a, struct vmi_record *r, uint64_t n
 	hold_cids_of_source(a, r, 1, now_ms);
 }
 
-/* The CID of a target's guest that its status does not show, 0: none is known. */
-static uint32_t guest_cid_besides(const struct vmi_record *r, uint32_t shown_cid)
-{
-	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
-		if (h->guest && !h->visible && h->cid != shown_cid)
-			return h->cid;
-	return 0;
-}
-
 /* What the guest has is not what the status says, and nobody else tells. Only once the first list is
  * complete: before it, a source may just not have been seen. */
 void allocator_tell_source(struct allocator *a, struct vmi_record *r)
@@ -55,28 +63,28 @@ void allocator_tell_source(struct allocator *a, struct vmi_record *r)
 	const struct vmi_hold *visible = vmi_store_visible(r);
 	const struct vmi_record *source =
 		r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
-	uint32_t guest_cid;
 
-	if (r->source_uid == NULL || visible == NULL || !a->informed || (r->told & 1u << NOTICE_SOURCE) != 0)
+	if (r->source_uid == NULL || visible == NULL || !a->informed ||
+	    (r->told & 1u << NOTICE_SOURCE) != 0 || r->guest_cid == visible->cid)
 		return;
-	guest_cid = guest_cid_besides(r, visible->cid);
-	if (source != NULL && guest_cid == 0)
-		return; /* it has the same one, or none yet */
+	if (r->guest_cid == 0 && source != NULL && source->source_uid == NULL)
+		return; /* it has none yet */
 	allocator_notify(
 		a, r,
 		(struct notice){.kind = NOTICE_SOURCE,
 				.cid = visible->cid,
-				.old_cid = guest_cid,
+				.old_cid = r->guest_cid,
 				.other_namespace = source != NULL ? vmi_record_namespace(source) : "",
 				.other_name = source != NULL ? vmi_record_name(source) : ""});
 }
 
 void allocator_note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
 {
-	if (v->may_fall_back && v->source_uid[0] != '\0' &&
+	if (v->source_uid[0] != '\0' && strcmp(v->source_uid, v->uid) != 0 &&
 	    (r->source_uid == NULL || strcmp(r->source_uid, v->source_uid) != 0)) {
 		free(r->source_uid);
 		r->source_uid = strdup(v->source_uid);
+		r->guest_cid = 0;
 		if (r->source_uid == NULL)
 			allocator_lost_track(a, r, 0);
 	}

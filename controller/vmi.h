@@ -59,7 +59,8 @@ struct vmi {
 	bool was_scheduled;
 	/** Target of a decentralised migration: its phase can come back to an earlier value. */
 	bool may_fall_back;
-	/** UID of the VMI that a migration comes from; "" where none is named. */
+	/** UID of the VMI that the last migration came from; "" where none is named, its own where it came
+	 * from itself. */
 	char source_uid[VMI_UID_MAX + 1];
 	/** NULL, or the first field that has a wrong type or length (a static string). */
 	const char *unreadable;

@@ -49,6 +49,7 @@ struct vmi_record {
 	int64_t created_s;
 	uint32_t seen_in_list; /* number of the last list that showed it */
 	uint32_t told;         /* bit per kind of notice already given */
+	uint32_t guest_cid;    /* with source_uid: what the guest has; 0: not known here */
 	uint8_t relapses;      /* times that it came to need a CID again */
 	uint8_t phase;         /* enum vmi_phase */
 	uint8_t counted;       /* bits of enum vmi_count that it is counted under */

@@ -319,7 +319,7 @@ static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
 		e->started = true;
 	if (e->started && !was_started && e->has_visible)
 		mark_guest(e, ledger_claim(l, e, e->visible));
-	if (v->may_fall_back && v->source_uid[0] != '\0')
+	if (v->source_uid[0] != '\0')
 		e->source = object_serial_of(v->source_uid);
 	claim_source(l, e, 1);
 }

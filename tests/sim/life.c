@@ -153,6 +153,9 @@ static enum vmi_phase next_phase(struct sim *s, const struct object *o)
 static void advance(struct sim *s, struct object *o)
 {
 	set_phase(o, next_phase(s, o));
+	/* KubeVirt removes the annotation from a target whose migration has succeeded. */
+	if (o->phase == VMI_PHASE_RUNNING && sim_below(s, 2) == 0)
+		o->may_fall_back = false;
 	if (o->phase == VMI_PHASE_SCHEDULED && o->wants && sim_strikes(s, FAULT_OVERWRITTEN))
 		give_cid(o, foreign_cid(s));
 	server_put(s, o, somebody);

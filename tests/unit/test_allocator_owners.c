@@ -364,6 +364,68 @@ START_TEST(i5_a_list_may_show_a_chain_of_migrations_in_any_order)
 }
 END_TEST
 
+/* Each has its own CID before its source is named. */
+START_TEST(the_last_of_a_chain_of_migrations_is_told_the_first_ones_cid)
+{
+	given_leader();
+	see(vmi_holding("first", VMI_PHASE_RUNNING, 77), 0);
+	see(target_of("second", 88, ""), 1);
+	see(target_of("second", 88, "first"), 2);
+	ck_assert_uint_eq(last.old_cid, 77);
+	see(target_of("third", 99, ""), 3);
+	see(target_of("third", 99, "second"), 4);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 2);
+	ck_assert_uint_eq(last.old_cid, 77);
+	ck_assert_str_eq(last.other_name, "vm-second");
+	/* Of a target whose own source is not known here nobody knows what its guest has. */
+	see(target_of("stranger", 66, "nobody"), 5);
+	see(target_of("fourth", 55, "stranger"), 6);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 4);
+	ck_assert_uint_eq(last.cid, 55);
+	ck_assert_uint_eq(last.old_cid, 0);
+	done();
+}
+END_TEST
+
+/* KubeVirt removes the annotation from a target whose migration has succeeded. */
+START_TEST(i5_a_target_is_known_by_its_source_alone)
+{
+	struct vmi target;
+	struct vmi source;
+
+	given_leader();
+	source = vmi_holding("source", VMI_PHASE_SUCCEEDED, 77);
+	target = target_of("target", 88, "source");
+	target.may_fall_back = false;
+	allocator_list_started(a);
+	allocator_vmi_seen(a, &source, true, 0);
+	allocator_vmi_seen(a, &target, true, 0);
+	allocator_list_done(a, "500", 0);
+	version = 600;
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 1);
+	source = vmi_holding("source", VMI_PHASE_SUCCEEDED, 77);
+	allocator_vmi_gone(a, &source, 1);
+	ck_assert(allocator_is_held(a, 77));
+	done();
+}
+END_TEST
+
+/* A source, and whoever migrates within the cluster, is named as its own source. */
+START_TEST(nobody_is_its_own_source)
+{
+	given_leader();
+	see(target_of("source", 77, "source"), 0);
+	see(target_of("target", 88, "source"), 1);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 1);
+	ck_assert_uint_eq(last.old_cid, 77);
+	see(target_of("target", 88, "target"), 2);
+	allocator_tell_again(a);
+	ck_assert_uint_eq(told[NOTICE_SOURCE], 2);
+	ck_assert_uint_eq(last.old_cid, 77);
+	done();
+}
+END_TEST
+
 START_TEST(running_duplicates_are_told_and_never_changed)
 {
 	struct vmi v = vmi_holding("a", VMI_PHASE_RUNNING, 77);
@@ -467,6 +529,9 @@ int main(void)
 		a_source_is_not_missed_before_the_first_list_is_complete,
 		i5_a_target_whose_source_was_a_target_holds_the_first_ones_cid,
 		i5_a_list_may_show_a_chain_of_migrations_in_any_order,
+		the_last_of_a_chain_of_migrations_is_told_the_first_ones_cid,
+		i5_a_target_is_known_by_its_source_alone,
+		nobody_is_its_own_source,
 		running_duplicates_are_told_and_never_changed,
 		who_begins_to_lead_tells_once_more_what_is_wrong,
 		an_invalid_value_is_replaced_before_the_start,
