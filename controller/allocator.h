@@ -114,7 +114,7 @@ void allocator_set_right(struct allocator *a, uint64_t until_ms);
 void allocator_limit_writes(struct allocator *a, uint32_t n);
 
 /** VMIs that wait are kept from starting, and not served, for the reason @why (a static string): each is
- * told, once. NULL, as at the start: that is not so. */
+ * told, once for each reason. NULL, as at the start: that is not so. */
 void allocator_set_held(struct allocator *a, const char *why);
 
 /** Gives the notices INVALID, OUTSIDE, MISSED, SOURCE and DUPLICATE about all that is so now once more, as

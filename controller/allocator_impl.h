@@ -71,8 +71,9 @@ struct allocator {
 	bool informed;
 	/* permission */
 	bool gate_open;
-	uint32_t writes_left; /* or ALLOCATOR_UNLIMITED */
-	const char *held;     /* why those that wait are held and not served; NULL: they are not */
+	uint32_t writes_left;  /* or ALLOCATOR_UNLIMITED */
+	const char *held;      /* why those that wait are held and not served; NULL: they are not */
+	const char *told_held; /* the reason that has been told last */
 	bool has_term;
 	bool stopped;
 	uint64_t right_until_ms;

@@ -163,7 +163,12 @@ void allocator_tell_held(struct allocator *a, struct vmi_record *r)
 
 static void tell_held(void *data, struct table_node *node)
 {
-	allocator_tell_held(data, container_of(node, struct vmi_record, by_uid));
+	struct allocator *a = data;
+	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+
+	if (a->held != a->told_held)
+		r->told &= ~(1u << NOTICE_HELD);
+	allocator_tell_held(a, r);
 }
 
 void allocator_set_held(struct allocator *a, const char *why)
@@ -171,8 +176,10 @@ void allocator_set_held(struct allocator *a, const char *why)
 	if (why == a->held)
 		return;
 	a->held = why;
-	if (why != NULL)
-		table_visit(&a->store.by_uid, tell_held, a);
+	if (why == NULL)
+		return;
+	table_visit(&a->store.by_uid, tell_held, a);
+	a->told_held = why;
 }
 
 static bool has_queued_work(const struct allocator *a)

@@ -393,23 +393,28 @@ START_TEST(writes_can_be_limited)
 }
 END_TEST
 
-START_TEST(who_is_held_and_not_served_is_told_once)
+START_TEST(who_is_held_and_not_served_is_told_each_reason_once)
 {
+	static const char reason[] = "for a reason";
+
 	given_leader();
 	allocator_set_gate(a, false);
 	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
 	see(vmi_holding("b", VMI_PHASE_RUNNING, 77), 0);
 	ck_assert_uint_eq(told[NOTICE_HELD], 0);
-	allocator_set_held(a, "for a reason");
+	allocator_set_held(a, reason);
 	ck_assert_uint_eq(told[NOTICE_HELD], 1);
 	ck_assert(last.kind == NOTICE_HELD && last.first);
 	ck_assert_str_eq(last.text, "for a reason");
 	see(vmi_with("c", VMI_PHASE_PENDING), 1);
 	ck_assert_uint_eq(told[NOTICE_HELD], 2);
 	allocator_set_held(a, NULL);
-	allocator_set_held(a, "for another");
+	allocator_set_held(a, reason);
 	see(vmi_with("c", VMI_PHASE_SCHEDULING), 2);
 	ck_assert_uint_eq(told[NOTICE_HELD], 2);
+	allocator_set_held(a, "for another");
+	ck_assert_uint_eq(told[NOTICE_HELD], 4);
+	ck_assert_str_eq(last.text, "for another");
 	done();
 }
 END_TEST
@@ -462,7 +467,7 @@ int main(void)
 		who_starts_with_our_cid_has_kept_it,
 		a_foreign_change_says_whether_it_was_ours,
 		writes_can_be_limited,
-		who_is_held_and_not_served_is_told_once,
+		who_is_held_and_not_served_is_told_each_reason_once,
 		an_outcome_that_is_not_known_is_worth_an_event_the_second_time,
 	};
 
