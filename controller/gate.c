@@ -19,6 +19,14 @@ static struct gate_cr *find(struct gate *g, const struct kubevirt *cr)
 	return NULL;
 }
 
+static struct gate_cr *add(struct gate *g)
+{
+	struct gate_cr *fresh = &g->crs[g->count++];
+
+	*fresh = (struct gate_cr){0};
+	return fresh;
+}
+
 void gate_cr_seen(struct gate *g, const struct kubevirt *cr, bool listed)
 {
 	struct gate_cr *known = find(g, cr);
@@ -28,8 +36,12 @@ void gate_cr_seen(struct gate *g, const struct kubevirt *cr, bool listed)
 		return;
 	}
 	if (known == NULL)
-		known = &g->crs[g->count++];
-	known->cr = *cr;
+		known = add(g);
+	/* What it says once it is being deleted KubeVirt's components do not read any more. */
+	if (cr->deleting && known->cr.deployed && strcmp(known->cr.uid, cr->uid) == 0)
+		known->cr.deleting = true;
+	else
+		known->cr = *cr;
 	known->in_list = listed;
 }
 
@@ -82,7 +94,9 @@ static enum stage stage_of(const char *text)
 	enum stage stage = STAGE_UNKNOWN;
 
 	for (size_t i = 0; i < ARRAY_LEN(stages); i++)
-		if (kubevirt_version_at_least(&version, stages[i].major, stages[i].minor))
+		if (kubevirt_version_is_before(&version, stages[i].major, stages[i].minor))
+			stage = STAGE_UNKNOWN;
+		else if (kubevirt_version_at_least(&version, stages[i].major, stages[i].minor))
 			stage = stages[i].stage;
 	return stage;
 }
@@ -121,10 +135,12 @@ const char *gate_reason_text(enum gate_reason reason)
 	return reasons[reason].text;
 }
 
-/* The one CR that counts. NULL: none, or too many; *reason says which. */
+/* The one CR that counts. While it is being deleted, and there is no other, KubeVirt's components go on by
+ * what it said last. NULL: none, or too many; *reason says which. */
 static const struct kubevirt *counting_cr(const struct gate *g, enum gate_reason *reason)
 {
 	const struct kubevirt *found = NULL;
+	const struct kubevirt *leaving = NULL;
 	size_t deployed = 0;
 	size_t live = 0;
 
@@ -132,13 +148,19 @@ static const struct kubevirt *counting_cr(const struct gate *g, enum gate_reason
 		const struct kubevirt *cr = &g->crs[i].cr;
 
 		live += !cr->deleting;
-		if (cr->deleting || !cr->deployed)
+		if (!cr->deployed)
 			continue;
+		if (cr->deleting) {
+			leaving = cr;
+			continue;
+		}
 		found = cr;
 		deployed++;
 	}
 	if (deployed == 1 && !g->overflow)
 		return found;
+	if (live == 0 && g->count == 1 && leaving != NULL)
+		return leaving;
 	*reason = GATE_NO_CR;
 	if (deployed > 1 || g->overflow)
 		*reason = GATE_MANY_CRS;

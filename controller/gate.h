@@ -1,11 +1,13 @@
 /**
  * gate: may CIDs be given? What KubeVirt decides about its VSOCK feature gate, and what a flag overrides.
  *
- * Exactly one CR that is deployed and not being deleted counts, as for KubeVirt's own components; it also
- * names the namespace in which KubeVirt, and so our Lease, lives. Its feature gates are read as KubeVirt
- * reads them (kubevirt.md section 3, Precedence): a gate that is GA is on; else featureGates wins over
- * disabledFeatureGates; in neither list, Beta is on and Alpha is off. How far VSOCK is depends on the version
- * that runs, which is not in the CR's lists but in one table of gate.c. Pure; not thread-safe.
+ * Exactly one CR that is deployed counts, which KubeVirt sees to; also while it is being deleted, until it is
+ * gone or there is another one (KubeVirt's components then go by what they have read last). Of several that
+ * are not being deleted none does. It also names the namespace in which KubeVirt, and so our Lease, lives.
+ * Its feature gates are read as KubeVirt reads them (kubevirt.md section 3, Precedence): a gate that is GA is
+ * on; else featureGates wins over disabledFeatureGates; in neither list, Beta is on and Alpha is off. How far
+ * VSOCK is depends on the version that runs, which is not in the CR's lists but in one table of gate.c. Pure;
+ * not thread-safe.
  */
 #ifndef CONTROLLER_GATE_H
 #define CONTROLLER_GATE_H

@@ -45,7 +45,7 @@ struct kubevirt_version kubevirt_version_parse(const char *text)
 	if (!read_part(&p, &v.major) || !read_dot(&p) || !read_part(&p, &v.minor) || !read_dot(&p) ||
 	    !read_part(&p, &v.patch) || (*p != '\0' && *p != '-' && *p != '+'))
 		return unknown;
-	v.before = *p == '-' && !is_later_build(p);
+	v.before = *p == '-' && v.patch == 0 && !is_later_build(p) && strncmp(p, "-rc", 3) != 0;
 	return v;
 }
 
@@ -53,7 +53,10 @@ bool kubevirt_version_at_least(const struct kubevirt_version *v, uint32_t major,
 {
 	if (!v->known || v->major != major)
 		return v->known && v->major > major;
-	if (v->minor != minor)
-		return v->minor > minor;
-	return v->patch > 0 || !v->before;
+	return v->minor >= minor;
+}
+
+bool kubevirt_version_is_before(const struct kubevirt_version *v, uint32_t major, uint32_t minor)
+{
+	return v->known && v->before && v->major == major && v->minor == minor;
 }

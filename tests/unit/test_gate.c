@@ -118,13 +118,44 @@ START_TEST(a_change_counts_at_once)
 }
 END_TEST
 
-START_TEST(a_cr_that_is_being_deleted_does_not_count)
+static struct kubevirt leaving(const char *name)
 {
+	struct kubevirt cr = cr_with(name, "{}");
+
+	cr.deleting = true;
+	return cr;
+}
+
+START_TEST(a_cr_that_is_being_deleted_counts_as_it_was_until_it_is_gone)
+{
+	struct kubevirt cr = leaving("kubevirt");
+
 	given_listed("{\"featureGates\":[\"VSOCK\"]}");
-	see(cr_from("{\"metadata\":{\"namespace\":\"kubevirt\",\"name\":\"kubevirt\","
-		    "\"deletionTimestamp\":\"x\"}}"));
+	see(cr);
+	ck_assert(gate_verdict(&gate).open);
+	ck_assert_str_eq(namespace_now(), "kubevirt");
+	gate_cr_gone(&gate, &cr);
 	ck_assert(!gate_verdict(&gate).open);
+	ck_assert_int_eq(gate_verdict(&gate).reason, GATE_NO_CR);
 	ck_assert_str_eq(namespace_now(), "");
+}
+END_TEST
+
+START_TEST(a_cr_that_is_being_deleted_does_not_count_beside_others)
+{
+	struct kubevirt first = cr_with("first", "{\"featureGates\":[\"VSOCK\"]}");
+
+	gate_init(&gate, GATE_AUTO);
+	gate_list_started(&gate);
+	gate_cr_seen(&gate, &first, true);
+	gate_list_done(&gate);
+	see(leaving("first"));
+	ck_assert(gate_verdict(&gate).open);
+	see(cr_with("second", "{}"));
+	ck_assert(!gate_verdict(&gate).open);
+	ck_assert_str_eq(gate_verdict(&gate).cr->name, "second");
+	see(leaving("second"));
+	ck_assert_ptr_null(gate_verdict(&gate).cr);
 }
 END_TEST
 
@@ -206,15 +237,24 @@ static enum gate_reason reason_with(const char *version, const char *developer)
 START_TEST(the_default_is_that_of_the_version)
 {
 	static const char *const alpha[] = {
-		"v1.0.0",          "1.8.3",        "v1.9.0",   "v1.9.4-dirty", "v1.9.0-123-gd923fdb815",
-		"v1.10.0-alpha.0", "v1.10.0-rc.1", "v1.10.0-0"};
+		"v1.0.0", "1.8.3", "v1.9.0", "v1.9.4-dirty", "v1.9.0-123-gd923fdb815", "v1.9.0-beta.0"};
 	static const char *const beta[] = {
-		"v1.10.0", "v1.10.1-rc.0", "v1.10.0-5-gabcdef0",      "v1.11.0-alpha.0",
-		"v2.0.0",  "1.10.0+build", "v1.10.0-5-gabcdef0-dirty"};
-	static const char *const unknown[] = {
-		"",       "devel",         "v1",          "v1.9",     "latest",
-		"1.x.0",  "v20260101.1.0", "sha256:0123", "v1.9.0rc", "{{.DockerTag}}",
-		"v-1.9.0"};
+		"v1.10.0",         "v1.10.0-rc.0", "v1.10.1-rc.0", "v1.10.0-5-gabcdef0",
+		"v1.11.0-alpha.0", "v2.0.0",       "1.10.0+build", "v1.10.0-5-gabcdef0-dirty"};
+	static const char *const unknown[] = {"",
+					      "devel",
+					      "v1",
+					      "v1.9",
+					      "latest",
+					      "1.x.0",
+					      "v20260101.1.0",
+					      "sha256:0123",
+					      "v1.9.0rc",
+					      "{{.DockerTag}}",
+					      "v-1.9.0",
+					      "v1.10.0-alpha.0",
+					      "v1.10.0-beta.0",
+					      "v1.10.0-0"};
 
 	for (size_t i = 0; i < ARRAY_LEN(alpha); i++)
 		ck_assert_msg(reason_with(alpha[i], "{}") == GATE_DEFAULT_OFF, "%s", alpha[i]);
@@ -268,7 +308,8 @@ int main(void)
 		nothing_is_open_before_the_cr_was_read,
 		the_gate_is_what_the_lists_say,
 		a_change_counts_at_once,
-		a_cr_that_is_being_deleted_does_not_count,
+		a_cr_that_is_being_deleted_counts_as_it_was_until_it_is_gone,
+		a_cr_that_is_being_deleted_does_not_count_beside_others,
 		two_crs_are_one_too_many,
 		a_cr_that_a_list_lacks_is_gone,
 		too_many_crs_are_refused_until_a_list_shows_fewer,

@@ -27,7 +27,8 @@ START_TEST(by_itself_it_goes_by_the_version)
 	ck_assert_str_eq(identity("auto", "devel"), SYNCHRONIZATION);
 	ck_assert_str_eq(identity("auto", ""), SYNCHRONIZATION);
 	ck_assert_str_eq(identity("auto", "v1.5.9"), "");
-	ck_assert_str_eq(identity("auto", "v1.6.0-rc.0"), "");
+	ck_assert_str_eq(identity("auto", "v1.6.0-rc.0"), SYNCHRONIZATION);
+	ck_assert_str_eq(identity("auto", "v1.6.0-beta.0"), SYNCHRONIZATION);
 	ck_assert_str_eq(identity("auto", "v0.59.1"), "");
 }
 END_TEST
@@ -53,6 +54,9 @@ START_TEST(versions_are_read_or_not_known)
 	ck_assert(v.known && !v.before && v.major == 1 && v.minor == 8 && v.patch == 3);
 	v = version("1.10.0-alpha.1+build");
 	ck_assert(v.known && v.before);
+	ck_assert(kubevirt_version_is_before(&v, 1, 10) && !kubevirt_version_is_before(&v, 1, 9));
+	v = version("v1.10.0-rc.1");
+	ck_assert(v.known && !v.before);
 	v = version("v1.10.0-12-gabc");
 	ck_assert(v.known && !v.before);
 	v = version("v1.10.0-12-habc");
