@@ -9,6 +9,9 @@
 /* So long a hold may stand against what it should be, before those that wait for it are told. */
 #define HELD_PATIENCE_MS 5000
 
+/* takeover_options.patience_ms */
+#define REFUSED_PATIENCE_MS 30000
+
 /* ---- facts ---- */
 
 void controller_mode_notice(struct controller *c, const struct notice *n)
@@ -58,7 +61,7 @@ static void post_mode_event(struct controller *c)
 	};
 
 	if (!controller_is_leading(c) || c->kubevirt_cr.name[0] == '\0' || c->mode_posted ||
-	    c->mode.policies == MODE_POLICIES_UNKNOWN)
+	    (c->mode.policies == MODE_POLICIES_UNKNOWN && mode_of(&c->mode) != MODE_OBSERVE))
 		return;
 	c->mode_posted = true;
 	(void)snprintf(message, sizeof(message), "VSOCK CIDs: mode %s: %s", mode_name(mode_of(&c->mode)),
@@ -108,7 +111,12 @@ static enum takeover_hold wanted_hold(const struct controller *c)
 		return TAKEOVER_LEAVE;
 	if (!cid_schema_allows(c->schema))
 		return cid_schema_is_failing(c->schema) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
-	return mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open ? TAKEOVER_CLOSED : TAKEOVER_OPEN;
+	if (mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open)
+		return TAKEOVER_CLOSED;
+	/* Whoever may not look changes nothing, as long as those that are held are served. */
+	if (c->mode.policies == MODE_POLICIES_HIDDEN && c->verdict.open && mode_of(&c->mode) != MODE_OBSERVE)
+		return TAKEOVER_LEAVE;
+	return TAKEOVER_OPEN;
 }
 
 /* KubeVirt shows nothing of a VMI that the policy holds: where we do not serve it either, we have to say so.
@@ -202,6 +210,7 @@ int controller_open_mode(struct controller *c, struct error *err)
 		.rng = &c->rng,
 		.restarted = on_restarted,
 		.data = c,
+		.patience_ms = REFUSED_PATIENCE_MS,
 	};
 	const struct cid_schema_options schema = {
 		.loop = c->o.loop,

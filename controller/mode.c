@@ -26,6 +26,10 @@ static void rise(struct mode_core *m)
 
 void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking, uint64_t now_ms)
 {
+	if (m->breached && now_ms >= m->breach_ms + MODE_RETRY_MS) {
+		m->breached = false; /* the server may have been restarted: see */
+		m->in_force_ms = now_ms;
+	}
 	if (policies == m->policies && strcmp(lacking, m->lacking) == 0)
 		return;
 	m->policies = policies;
@@ -51,8 +55,10 @@ static bool is_in_grace(const struct mode_core *m, uint64_t now_ms)
 
 void mode_breach(struct mode_core *m, uint64_t now_ms)
 {
-	if (m->policies == MODE_POLICIES_IN_FORCE && !is_in_grace(m, now_ms))
-		m->breached = true;
+	if (m->policies != MODE_POLICIES_IN_FORCE || m->breached || is_in_grace(m, now_ms))
+		return;
+	m->breached = true;
+	m->breach_ms = now_ms;
 }
 
 static void did_not_last(struct mode_core *m, const char *uid, bool overwritten, uint64_t now_ms)
@@ -119,7 +125,9 @@ enum mode mode_of(const struct mode_core *m)
 {
 	bool in_force = mode_policies_work(m);
 
-	if (m->choice == MODE_CHOOSE_OBSERVE || m->fallen || (m->choice == MODE_CHOOSE_TAKEOVER && !in_force))
+	if (m->choice == MODE_CHOOSE_OBSERVE || m->fallen ||
+	    (m->choice == MODE_CHOOSE_TAKEOVER && !in_force) ||
+	    (m->choice == MODE_AUTO && m->policies == MODE_POLICIES_IN_VAIN))
 		return MODE_OBSERVE;
 	return in_force && m->choice != MODE_CHOOSE_COEXIST ? MODE_TAKEOVER : MODE_COEXIST;
 }
@@ -135,14 +143,16 @@ static const char *policies_text(const struct mode_core *m)
 	case MODE_POLICIES_UNKNOWN:
 		return "the admission policies have not been read yet";
 	case MODE_POLICIES_LACKING:
+	case MODE_POLICIES_IN_VAIN:
+	case MODE_POLICIES_HIDDEN:
 		return m->lacking;
 	case MODE_POLICIES_IN_FORCE:
 		break;
 	}
 	if (m->breached)
 		return "the three admission policies are installed, and yet a VMI has started without our "
-		       "CID: the API "
-		       "server does not run them; restart kube-apiserver, and see manifests/README.md";
+		       "CID: the API server does not run them; restart kube-apiserver, and see "
+		       "manifests/README.md";
 	return "the three admission policies are in force";
 }
 
@@ -168,7 +178,10 @@ const char *mode_reason(const struct mode_core *m, char out[static MODE_TEXT_SIZ
 
 uint64_t mode_deadline(const struct mode_core *m)
 {
-	return m->fallen ? m->retry_ms : UINT64_MAX;
+	uint64_t at_ms = m->fallen ? m->retry_ms : UINT64_MAX;
+	uint64_t breach_ends_ms = m->breach_ms + MODE_RETRY_MS;
+
+	return m->breached && breach_ends_ms < at_ms ? breach_ends_ms : at_ms;
 }
 
 bool mode_try(struct mode_core *m, uint64_t now_ms)

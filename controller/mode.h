@@ -5,7 +5,8 @@
  * - *coexist*: no policies, or not all; CIDs are written, and nobody is expected to write others.
  * - *observe*: nothing is written; what is found is shown.
  *
- * By itself (MODE_AUTO) it is takeover where the policies are in force, else coexist. No fight (I8): three
+ * By itself (MODE_AUTO) it is takeover where the policies are in force, observe where they were installed on
+ * a server that cannot have all of them, else coexist. No fight (I8): three
  * VMIs in a row whose CID was put back, or overwritten, and it *falls back* to observe, until the policies
  * change or a single VMI, tried every ten minutes, shows that writes last. "In a row": without a write in
  * between that lasted. A write that is put back shows it at once; one that is overwritten when the VMI starts
@@ -33,6 +34,8 @@ enum mode_choice { MODE_AUTO, MODE_CHOOSE_TAKEOVER, MODE_CHOOSE_COEXIST, MODE_CH
 enum mode_policies {
 	MODE_POLICIES_UNKNOWN, /* not read yet */
 	MODE_POLICIES_LACKING, /* not all as they should be; a text says which */
+	MODE_POLICIES_IN_VAIN, /* likewise, and the server cannot have all of them */
+	MODE_POLICIES_HIDDEN,  /* not all may be read */
 	MODE_POLICIES_IN_FORCE,
 };
 
@@ -43,7 +46,7 @@ enum mode_policies {
  * overwritten, and VMIs start without us: a server takes a few seconds to follow its policies. */
 #define MODE_GRACE_MS 30000
 
-/** Between two tries while fallen back. */
+/** Between two tries while fallen back, and until a breach is forgotten. */
 #define MODE_RETRY_MS 600000
 
 #define MODE_TEXT_SIZE 256
@@ -57,6 +60,7 @@ struct mode_core {
 	bool row_overwritten[MODE_PATIENCE];
 	size_t row_len;
 	bool breached;        /* in force, as it seems, and yet a VMI has started without our CID */
+	uint64_t breach_ms;   /* when that was */
 	uint64_t in_force_ms; /* since when they are */
 	bool fallen;
 	bool fallen_overwritten; /* after the VMI had shown our CID; else at once */
@@ -67,7 +71,8 @@ void mode_init(struct mode_core *m, enum mode_choice choice);
 
 /* ---- facts ---- */
 
-/** @lacking: for MODE_POLICIES_LACKING, which and why; copied. A change ends a fall, and a breach. */
+/** @lacking: for MODE_POLICIES_LACKING, _HIDDEN and _IN_VAIN, which and why; copied. A change ends a fall,
+ * and a breach; time ends a breach, too, so this is to be said again and again. */
 void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking,
 		       uint64_t now_ms);
 
@@ -101,7 +106,7 @@ bool mode_campaigns(const struct mode_core *m);
 /** Why, in words, into @out. Returns @out. */
 const char *mode_reason(const struct mode_core *m, char out[static MODE_TEXT_SIZE]);
 
-/** When mode_try() will be true, UINT64_MAX: not by itself. */
+/** When mode_try() will be true or a breach ends, UINT64_MAX: not by itself. */
 uint64_t mode_deadline(const struct mode_core *m);
 
 /** While fallen back: true where a single VMI may be tried now; then the next try is MODE_RETRY_MS later. */

@@ -41,6 +41,7 @@ struct policy_set {
 	bool listed[POLICY_OBJECTS]; /* by the list that is under way */
 	bool known[POLICY_RESOURCES];
 	bool unreadable[POLICY_RESOURCES];
+	bool unserved[POLICY_RESOURCES]; /* that is why */
 	char namespace[VMI_NAMESPACE_MAX + 1];
 };
 
@@ -169,12 +170,16 @@ void policy_set_list_done(struct policy_set *p, enum policy_resource resource)
 		if (objects[i].resource == resource && !p->listed[i])
 			policy_set_seen(p, (enum policy_object)i, NULL, 0);
 	p->known[resource] = true;
-	p->unreadable[resource] = false;
+	p->unreadable[resource] = p->unserved[resource] = false;
 }
 
-void policy_set_unreadable(struct policy_set *p, enum policy_resource resource)
+void policy_set_unreadable(struct policy_set *p, enum policy_resource resource, bool served)
 {
 	p->unreadable[resource] = true;
+	p->unserved[resource] = !served;
+	for (int i = 0; i < POLICY_OBJECTS && !served; i++)
+		if (objects[i].resource == resource)
+			policy_set_seen(p, (enum policy_object)i, NULL, 0);
 }
 
 bool policy_set_known(const struct policy_set *p)
@@ -231,14 +236,36 @@ bool policy_set_holds(const struct policy_set *p)
 	return is_as_built(p, POLICY_HOLD) && is_as_built(p, POLICY_HOLD_BINDING);
 }
 
+bool policy_set_is_in_vain(const struct policy_set *p)
+{
+	bool wanted = false;
+
+	for (int i = 0; i < POLICY_OBJECTS; i++)
+		wanted = wanted || p->there[i];
+	return wanted && p->unserved[POLICY_MUTATING];
+}
+
+bool policy_set_is_hidden(const struct policy_set *p)
+{
+	for (int i = 0; i < POLICY_RESOURCES; i++)
+		if (p->unreadable[i] && !p->unserved[i])
+			return true;
+	return false;
+}
+
 bool policy_set_in_force(const struct policy_set *p, char *why, size_t room)
 {
 	why[0] = '\0';
 	for (int i = 0; i < POLICY_OBJECTS; i++) {
 		enum policy_resource resource = objects[i].resource;
 
-		if (p->unreadable[resource] || !p->known[resource])
-			(void)snprintf(why, room, "%s cannot be read", resources[resource].plural);
+		if (p->unserved[resource])
+			(void)snprintf(why, room,
+				       "this API server has no %s (Kubernetes 1.36 and later have; 1.34 and "
+				       "1.35 where they were switched on)",
+				       resources[resource].plural);
+		else if (p->unreadable[resource] || !p->known[resource])
+			(void)snprintf(why, room, "%s may not be read", resources[resource].plural);
 		else if (!p->there[i])
 			(void)snprintf(why, room, "%s %s is not installed", resources[resource].kind,
 				       objects[i].name);

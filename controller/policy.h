@@ -61,14 +61,22 @@ void policy_set_seen(struct policy_set *p, enum policy_object object, const char
 void policy_set_list_started(struct policy_set *p, enum policy_resource resource);
 void policy_set_list_done(struct policy_set *p, enum policy_resource resource);
 
-/** The resource cannot be read: it is not served, or we may not. Until its next list. */
-void policy_set_unreadable(struct policy_set *p, enum policy_resource resource);
+/** The resource cannot be read: the server does not have it (@served: it does, but we may not). Until its
+ * next list. */
+void policy_set_unreadable(struct policy_set *p, enum policy_resource resource, bool served);
 
 /** Whether of every resource is known what is there, or that it cannot be read. */
 bool policy_set_known(const struct policy_set *p);
 
 /** Whether hold and its binding are there and as they should be. */
 bool policy_set_holds(const struct policy_set *p);
+
+/** Whether there is one of ours, on a server that does not have mutating policies: somebody wants them to be
+ * in force, and they never can. */
+bool policy_set_is_in_vain(const struct policy_set *p);
+
+/** Whether a resource may not be read, although the server has it. */
+bool policy_set_is_hidden(const struct policy_set *p);
 
 /** Whether all six are there and as they should be. Else why not, in words, into @why. */
 bool policy_set_in_force(const struct policy_set *p, char *why, size_t room);

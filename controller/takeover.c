@@ -21,6 +21,11 @@
  * what was known stays. */
 #define REFUSALS 2
 
+struct refusals {
+	unsigned int count;
+	uint64_t since_ms;
+};
+
 /* After so long without a write somebody else may change the hold as if for the first time. */
 #define CALM_MS 300000
 
@@ -41,7 +46,7 @@ struct collection {
 	struct takeover *owner;
 	enum policy_resource resource;
 	struct reflector *reflector;
-	unsigned int refusals;
+	struct refusals refusals;
 	/* Of the object that is being read. */
 	enum policy_object object;
 	char *spec; /* NULL: none that can be read */
@@ -55,7 +60,7 @@ struct parameter {
 	bool unreadable;
 	bool there;
 	bool closed; /* its hold is "on" */
-	unsigned int refusals;
+	struct refusals refusals;
 	/* Of the object, and of the list, that is being read. */
 	bool named;
 	bool says_on;
@@ -133,13 +138,22 @@ static void policy_on_list_done(void *data, const char *rv)
 	struct collection *c = data;
 
 	(void)rv;
-	c->refusals = 0;
+	c->refusals = (struct refusals){0};
 	policy_set_list_done(c->owner->policies, c->resource);
 }
 
-static bool is_refusal(bool watch, enum reflector_restart reason)
+/* Whether @r, to which this is added, means that the resource cannot be read. */
+static bool is_refused(const struct takeover *t, struct refusals *r, bool watch,
+		       enum reflector_restart reason)
 {
-	return !watch && (reason == REFLECTOR_RESTART_FORBIDDEN || reason == REFLECTOR_RESTART_ABSENT);
+	uint64_t now_ms = clock_boot_ms();
+
+	if (watch || (reason != REFLECTOR_RESTART_FORBIDDEN && reason != REFLECTOR_RESTART_ABSENT))
+		return false;
+	if (r->count++ == 0)
+		r->since_ms = now_ms;
+	return r->count >= REFUSALS &&
+	       (reason == REFLECTOR_RESTART_ABSENT || now_ms - r->since_ms >= t->options.patience_ms);
 }
 
 static void policy_on_restarted(void *data, bool watch, enum reflector_restart reason)
@@ -147,8 +161,8 @@ static void policy_on_restarted(void *data, bool watch, enum reflector_restart r
 	struct collection *c = data;
 	const struct takeover_options *o = &c->owner->options;
 
-	if (is_refusal(watch, reason) && ++c->refusals >= REFUSALS)
-		policy_set_unreadable(c->owner->policies, c->resource);
+	if (is_refused(c->owner, &c->refusals, watch, reason))
+		policy_set_unreadable(c->owner->policies, c->resource, reason == REFLECTOR_RESTART_FORBIDDEN);
 	o->restarted(o->data, policy_resource_name(c->resource), watch, reason);
 }
 
@@ -207,7 +221,7 @@ static void parameter_on_list_done(void *data, const char *rv)
 	(void)rv;
 	p->known = true;
 	p->unreadable = false;
-	p->refusals = 0;
+	p->refusals = (struct refusals){0};
 	p->there = p->there && p->listed;
 	p->closed = p->there && p->closed;
 }
@@ -218,7 +232,7 @@ static void parameter_on_restarted(void *data, bool watch, enum reflector_restar
 
 	/* What it said last may still be so: a hold that is closed has to be opened before it is forgotten.
 	 */
-	if (is_refusal(watch, reason) && ++t->parameter.refusals >= REFUSALS)
+	if (is_refused(t, &t->parameter.refusals, watch, reason))
 		t->parameter.known = t->parameter.unreadable = true;
 	t->options.restarted(t->options.data, "configmaps", watch, reason);
 }
@@ -266,8 +280,11 @@ enum mode_policies takeover_policies(const struct takeover *t, char *lacking, si
 	lacking[0] = '\0';
 	if (!policy_set_known(t->policies) || !t->parameter.known)
 		return MODE_POLICIES_UNKNOWN;
-	if (!policy_set_in_force(t->policies, lacking, room))
-		return MODE_POLICIES_LACKING;
+	if (!policy_set_in_force(t->policies, lacking, room)) {
+		if (policy_set_is_in_vain(t->policies))
+			return MODE_POLICIES_IN_VAIN;
+		return policy_set_is_hidden(t->policies) ? MODE_POLICIES_HIDDEN : MODE_POLICIES_LACKING;
+	}
 	if (t->parameter.there && !t->parameter.unreadable)
 		return MODE_POLICIES_IN_FORCE;
 	(void)snprintf(lacking, room, "ConfigMap %s/%s is not there, or cannot be read", t->namespace,

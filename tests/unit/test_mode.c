@@ -10,8 +10,10 @@ static char text[MODE_TEXT_SIZE];
 
 static void given(enum mode_choice choice, enum mode_policies policies)
 {
+	bool lacking = policies == MODE_POLICIES_LACKING || policies == MODE_POLICIES_IN_VAIN;
+
 	mode_init(&m, choice);
-	mode_set_policies(&m, policies, policies == MODE_POLICIES_LACKING ? "guard is not installed" : "", 0);
+	mode_set_policies(&m, policies, lacking ? "guard is not installed" : "", 0);
 }
 
 static void three_are_reverted(void)
@@ -36,12 +38,12 @@ START_TEST(the_mode_follows_from_choice_and_policies)
 {
 	static const struct {
 		enum mode_choice choice;
-		enum mode unknown, lacking, in_force;
+		enum mode unknown, lacking, in_vain, in_force;
 	} cases[] = {
-		{MODE_AUTO, MODE_COEXIST, MODE_COEXIST, MODE_TAKEOVER},
-		{MODE_CHOOSE_TAKEOVER, MODE_OBSERVE, MODE_OBSERVE, MODE_TAKEOVER},
-		{MODE_CHOOSE_COEXIST, MODE_COEXIST, MODE_COEXIST, MODE_COEXIST},
-		{MODE_CHOOSE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE},
+		{MODE_AUTO, MODE_COEXIST, MODE_COEXIST, MODE_OBSERVE, MODE_TAKEOVER},
+		{MODE_CHOOSE_TAKEOVER, MODE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE, MODE_TAKEOVER},
+		{MODE_CHOOSE_COEXIST, MODE_COEXIST, MODE_COEXIST, MODE_COEXIST, MODE_COEXIST},
+		{MODE_CHOOSE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE, MODE_OBSERVE},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -49,6 +51,8 @@ START_TEST(the_mode_follows_from_choice_and_policies)
 		ck_assert_int_eq(mode_of(&m), cases[i].unknown);
 		given(cases[i].choice, MODE_POLICIES_LACKING);
 		ck_assert_int_eq(mode_of(&m), cases[i].lacking);
+		given(cases[i].choice, MODE_POLICIES_IN_VAIN);
+		ck_assert_int_eq(mode_of(&m), cases[i].in_vain);
 		given(cases[i].choice, MODE_POLICIES_IN_FORCE);
 		ck_assert_int_eq(mode_of(&m), cases[i].in_force);
 		ck_assert_int_eq(mode_campaigns(&m), cases[i].choice != MODE_CHOOSE_OBSERVE);
@@ -61,6 +65,8 @@ START_TEST(the_reason_names_what_decides)
 	given(MODE_AUTO, MODE_POLICIES_UNKNOWN);
 	ck_assert_str_eq(mode_reason(&m, text), "the admission policies have not been read yet");
 	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	ck_assert_str_eq(mode_reason(&m, text), "guard is not installed");
+	given(MODE_AUTO, MODE_POLICIES_IN_VAIN);
 	ck_assert_str_eq(mode_reason(&m, text), "guard is not installed");
 	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
 	ck_assert_str_eq(mode_reason(&m, text), "the three admission policies are in force");
@@ -208,6 +214,26 @@ START_TEST(policies_that_do_not_work_are_not_in_force)
 }
 END_TEST
 
+START_TEST(a_breach_is_forgotten_after_ten_minutes)
+{
+	const uint64_t again_ms = MODE_GRACE_MS + MODE_RETRY_MS;
+
+	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
+	ck_assert_uint_eq(mode_deadline(&m), UINT64_MAX);
+	mode_breach(&m, MODE_GRACE_MS);
+	mode_breach(&m, MODE_GRACE_MS + 1000);
+	ck_assert_uint_eq(mode_deadline(&m), again_ms);
+	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", again_ms - 1);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", again_ms);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+	mode_breach(&m, again_ms + MODE_GRACE_MS - 1);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+	mode_breach(&m, again_ms + MODE_GRACE_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -221,6 +247,7 @@ int main(void)
 		a_change_of_the_policies_ends_a_fall,
 		what_was_under_way_when_the_policies_came_does_not_count,
 		policies_that_do_not_work_are_not_in_force,
+		a_breach_is_forgotten_after_ten_minutes,
 	};
 
 	return suite_run("mode", tests, ARRAY_LEN(tests));

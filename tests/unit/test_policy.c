@@ -118,12 +118,34 @@ END_TEST
 START_TEST(what_cannot_be_read_is_not_in_force_until_it_is_listed_again)
 {
 	given_all();
-	policy_set_unreadable(set, POLICY_MUTATING_BINDINGS);
-	expect_lacking("mutatingadmissionpolicybindings cannot be read");
+	policy_set_unreadable(set, POLICY_MUTATING_BINDINGS, true);
+	expect_lacking("mutatingadmissionpolicybindings may not be read");
+	ck_assert(policy_set_is_hidden(set));
+	ck_assert(!policy_set_is_in_vain(set));
 	policy_set_list_started(set, POLICY_MUTATING_BINDINGS);
 	see(POLICY_STICKY_BINDING, stored(POLICY_STICKY_BINDING));
 	policy_set_list_done(set, POLICY_MUTATING_BINDINGS);
 	ck_assert(policy_set_in_force(set, why, sizeof(why)));
+	ck_assert(!policy_set_is_hidden(set));
+	done();
+}
+END_TEST
+
+START_TEST(on_a_server_without_mutating_policies_they_are_in_vain)
+{
+	given_all();
+	policy_set_unreadable(set, POLICY_MUTATING, false);
+	policy_set_unreadable(set, POLICY_MUTATING_BINDINGS, false);
+	ck_assert(!policy_set_in_force(set, why, sizeof(why)));
+	ck_assert_ptr_nonnull(strstr(why, "has no mutatingadmissionpolicies"));
+	ck_assert(policy_set_is_in_vain(set));
+	ck_assert(!policy_set_is_hidden(set));
+	policy_set_list_started(set, POLICY_VALIDATING);
+	policy_set_list_done(set, POLICY_VALIDATING);
+	policy_set_list_started(set, POLICY_VALIDATING_BINDINGS);
+	policy_set_list_done(set, POLICY_VALIDATING_BINDINGS);
+	ck_assert(!policy_set_is_in_vain(set));
+	expect_lacking("ValidatingAdmissionPolicy vsock-cid-controller-guard is not installed");
 	done();
 }
 END_TEST
@@ -219,6 +241,7 @@ int main(void)
 		each_of_the_six_has_to_be_there,
 		what_a_list_does_not_show_is_gone,
 		what_cannot_be_read_is_not_in_force_until_it_is_listed_again,
+		on_a_server_without_mutating_policies_they_are_in_vain,
 		another_spec_is_another_policy,
 		deny_has_to_be_among_the_actions,
 		the_parameter_has_to_be_in_our_namespace,
