@@ -128,6 +128,29 @@ sticky_keeps_the_cid_of_a_started_vmi_against_any_write_in_any_version() {
 	done
 }
 
+it kube sticky_keeps_no_reserved_cid_in_the_write_that_starts_a_vmi
+sticky_keeps_no_reserved_cid_in_the_write_that_starts_a_vmi() {
+	local version cid
+	policies_alone
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": "off"}}' >/dev/null
+	await "the hold to be open" starts_without_a_cid
+	for version in v1 v1alpha3; do
+		for cid in 0 1 2 4294967295; do
+			as_user '' POST "$(path "$version" e2e-a)" "$(vmi "$version" "$version-$cid" null)"
+			tried PATCH "$version" "$version-$cid" "{\"status\": {\"phase\": \"Scheduling\", \"VSOCKCID\": $cid}}" "$merge"
+			tried PATCH "$version" "$version-$cid" '{"status": {"phase": "Scheduled", "VSOCKCID": 4242}}' "$merge"
+			in_vain PATCH "$version" "$version-$cid" "{\"status\": {\"VSOCKCID\": $cid}}" "$merge"
+		done
+	done
+}
+
+starts_without_a_cid() {
+	as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 free '{"phase": "Scheduling"}')"
+	[[ $code == 201 || $code == 409 ]] || fail "$code $answer"
+	tried PATCH v1 free '{"status": {"phase": "Scheduled"}}' "$merge"
+	[[ $code == 200 ]]
+}
+
 # edit_policy KIND NAME JSON-PATCH
 edit_policy() {
 	as_user '' PATCH "/apis/admissionregistration.k8s.io/v1/$1/vsock-cid-controller-$2" "$3" "$json_patch"

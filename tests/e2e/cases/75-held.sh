@@ -124,6 +124,12 @@ a_migration_target_is_told_which_cid_its_guest_has_and_both_stay_held() {
 	answered 200
 	await "the target to run again" is_in e2e-b target Running
 	is "CID of the target" "$own" "$(cid_of e2e-b target)"
+	# The migration has succeeded; whoever starts now knows of it by the source's UID alone.
+	api PATCH "$(vmi_path e2e-b target)" "$merge" '{"metadata": {"annotations": {"kubevirt.io/create-migration-target": null}}}' \
+		>/dev/null
+	stop_controller
+	start_ready_controller --quarantine 1s
+	await_metric kubevirt_vsock_cids_in_use 2
 	"$vmis" delete source
 	await "the source to be gone" in_phase Running 1
 	await_metric kubevirt_vsock_vmis 1

@@ -130,18 +130,31 @@ on_kubernetes_1_34_with_its_beta_policies_takeover_gives_every_cid() {
 	end_well
 }
 
-it kube134 on_kubernetes_1_34_without_them_it_says_so_and_observes_after_three
-on_kubernetes_1_34_without_them_it_says_so_and_observes_after_three() {
+it kube134 on_kubernetes_1_34_without_them_takeover_observes_and_says_so
+on_kubernetes_1_34_without_them_takeover_observes_and_says_so() {
+	own_server
+	# kubectl tells what the server does not know, and applies the rest.
+	! kubectl apply --server-side -k "$overlays/takeover" >"$folder/apply" 2>&1 || fail "it could be applied: $(cat "$folder/apply")"
+	grep -q 'no matches for kind "MutatingAdmissionPolicy"' "$folder/apply" || fail "$(cat "$folder/apply")"
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
+	start_ready_controller
+	await_mode observe "this API server has no mutatingadmissionpolicies"
+	await "the hold to be opened" hold_says off
+	await "an event on the KubeVirt CR" has_mode_event "mode observe: this API server has no mutatingadmissionpolicies"
+	is_status /readyz 200 || fail "/readyz says $(status_of /readyz)"
+	start_kubevirt
+	left_alone first 10
+	end_well
+}
+
+it kube134 on_kubernetes_1_34_without_policies_it_observes_after_three_overwritten_cids
+on_kubernetes_1_34_without_policies_it_observes_after_three_overwritten_cids() {
 	local with
 	own_server
 	with=$(overlay classic-impersonation)
 	apply "$with"
-	kubectl apply --server-side -f "$components/takeover/guard.yaml" -f "$components/takeover/hold.yaml" \
-		-f "$components/takeover/configmap.yaml" -f "$components/takeover/rbac.yaml"
-	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
 	start_ready_controller
-	await_mode coexist "mutatingadmissionpolicies cannot be read"
-	await "the hold to be opened" hold_says off
+	await_mode coexist "vsock-cid-controller-guard is not installed"
 	stand_in virt-api
 	stand_in virt-controller
 	"$vmis" create first 3 "${namespaces[@]}"
@@ -153,5 +166,37 @@ on_kubernetes_1_34_without_them_it_says_so_and_observes_after_three() {
 	left_alone second 13
 	three_were_tried
 	await "an event on the KubeVirt CR" has_mode_event "mode observe"
+	end_well
+}
+
+another_starts() {
+	local number=$1
+	"$vmis" create "one-$number" 1 e2e-a
+	await_running "$number"
+}
+
+# Served, but the feature gate is off: policies are stored and never run, which only a VMI shows that starts with another CID.
+it kube134 on_kubernetes_1_34_policies_that_are_stored_and_never_run_are_found_out
+on_kubernetes_1_34_policies_that_are_stored_and_never_run_are_found_out() {
+	local number=0
+	own_server --runtime-config=admissionregistration.k8s.io/v1beta1=true
+	apply "$overlays/takeover-v1beta1"
+	start_ready_controller
+	await_mode takeover "the three admission policies are in force"
+	await "the hold to be closed" hold_says on
+	start_kubevirt
+	until says_mode coexist "the API server does not run them"; do
+		((++number <= 60)) || fail "$number VMIs have shown nothing: $(get /readyz)"
+		another_starts "$number"
+		sleep 1
+	done
+	await "the hold to be opened" hold_says off
+	metric_is kubevirt_vsock_policies_in_force 0 || fail "the metric says that they are in force"
+	while ! mode_is observe; do
+		((++number <= 80)) || fail "it goes on: $(get /readyz)"
+		another_starts "$number"
+	done
+	says_mode observe "VMIs in a row were overwritten by another component" || fail "$(get /readyz)"
+	saw "found out after $number VMIs"
 	end_well
 }

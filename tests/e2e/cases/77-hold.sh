@@ -52,6 +52,47 @@ hold_outlives_controllers() {
 	done
 }
 
+our_rules=/apis/rbac.authorization.k8s.io/v1/clusterroles/vsock-cid-controller
+
+may_list_no_more() {
+	[[ $(kubectl auth can-i list validatingadmissionpolicies.admissionregistration.k8s.io --as "$us" 2>/dev/null || true) == no ]]
+}
+
+lists_are_refused() {
+	(($(grep -c 'admissionpolicies.*403' "$controller_log" || true) >= $1))
+}
+
+# As on a server that has just started: who begins to lead has seen nothing but 403 of the policies.
+it kube a_hold_stays_closed_where_the_leader_may_not_read_the_policies
+a_hold_stays_closed_where_the_leader_may_not_read_the_policies() {
+	local before
+	begin
+	apply "$overlays/takeover"
+	start_ready_controller
+	await "the hold to be closed" hold_says on
+	await_policies
+	stop_controller
+	before=$(hold_version)
+	as_user '' GET "$our_rules"
+	as_user '' PUT "$our_rules" "$(jq -c '.rules |= map(select(.apiGroups != ["admissionregistration.k8s.io"]))' <<<"$answer")"
+	answered 200
+	await "the right to be gone" may_list_no_more
+	start_ready_controller
+	await "two refusals each" lists_are_refused 8
+	is "version of the ConfigMap after them" "$before" "$(hold_version)"
+	await_mode coexist "validatingadmissionpolicies may not be read"
+	start_kubevirt
+	"$vmis" create held 5 "${namespaces[@]}"
+	await_running 5
+	given_by us held 5
+	is "version of the ConfigMap" "$before" "$(hold_version)"
+	apply "$overlays/takeover"
+	await_mode takeover
+	is "version of the ConfigMap afterwards" "$before" "$(hold_version)"
+	stop_controller
+	is "exit status" 0 "$exit_status"
+}
+
 # Kubernetes reads ConfigMaps no more once hold had no binding (kubernetes/kubernetes#130887): who removes takeover and installs
 # it again has to restart the API server in between, or hold lets all pass or none. Fine, too, where it is repaired.
 it kube takeover_that_was_removed_works_again_after_a_restart_of_the_api_server
