@@ -73,6 +73,21 @@ top_level() {
   [[ -z $extra ]] || { echo "$extra"; return 1; }
 }
 
+# Each row of the README's table of guarantees names a test that there is. Prints the names.
+guarantees() {
+  awk -F'`' '/^\| KubeVirt \| Kubernetes/ { table = 1; next } !/^\|/ { table = 0 } table && !/^\|---/ { print $(NF - 1) }' README.md
+}
+
+guarantees_are_tested() {
+  local name status=0
+  while IFS= read -r name; do
+    grep -qE "^it (both|kube|kube134) $name\$" tests/e2e/cases/*.sh && continue
+    echo "README.md: a guarantee names no test that there is: $name"
+    status=1
+  done < <(guarantees)
+  return "$status"
+}
+
 mkdir -p "$build/log"
 check format ${#c_files[@]} clang-format-16 --dry-run --Werror "${c_files[@]}"
 check shellcheck ${#scripts[@]} shellcheck -x "${scripts[@]}"
@@ -82,6 +97,7 @@ check nothing-left-for-later ${#c_files[@]} no_leftovers
 check function-length ${#c_sources[@]} short_functions
 check file-length ${#c_files[@]} short_files
 check top-level 1 top_level
+check guarantees-are-tested "$(guarantees | wc -l)" guarantees_are_tested
 check cppcheck ${#c_sources[@]} cpp_check
 check clang-tidy ${#c_sources[@]} tidy
 echo "lint: $passed passed, $failed failed"

@@ -88,3 +88,26 @@ writes_as_itself_are_put_back_by_kubevirt_and_it_observes_after_three() {
 	three_were_tried
 	end_well
 }
+
+# A virt-controller without an allocator; VMIs whose pods take a while, since nothing holds them.
+it kube next_to_a_virt_controller_without_an_allocator_cids_last
+next_to_a_virt_controller_without_an_allocator_cids_last() {
+	begin
+	"$vmis" delete probe-
+	start_ready_controller
+	await_mode coexist "vsock-cid-controller-guard is not installed"
+	stand_in virt-api
+	stand_in virt-controller --no-allocator
+	follow_history
+	"$vmis" create burst 60 "${namespaces[@]}"
+	await "all to be served" all_served
+	stand_in kubelet
+	await_running 60
+	audit_is_clean 60
+	given_by us burst 60
+	mode_is coexist || fail "$(get /readyz)"
+	stands_still 3
+	history_is_clean us
+	no_storm 60
+	end_well
+}

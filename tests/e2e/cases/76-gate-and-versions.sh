@@ -147,6 +147,25 @@ on_kubernetes_1_34_without_them_takeover_observes_and_says_so() {
 	end_well
 }
 
+# There is no constrained impersonation yet, and the base has no other.
+it kube134 on_kubernetes_1_34_the_base_alone_cannot_write_and_says_so
+on_kubernetes_1_34_the_base_alone_cannot_write_and_says_so() {
+	own_server
+	apply "$manifests"
+	start_ready_controller
+	stand_in virt-api
+	stand_in virt-controller
+	"$vmis" create first 3 e2e-a
+	await "an event" says e2e-a first-1 FailedSetVSOCKCID 'cannot impersonate resource "serviceaccounts"'
+	stand_in kubelet
+	await_running 3
+	given_by kubevirt first 3
+	await_metric kubevirt_vsock_waiting_vmis 0
+	is "writes that were carried out" 0 "$(patches_sent | grep -c ' 200$' || true)"
+	stop_controller
+	is "exit status" 0 "$exit_status"
+}
+
 it kube134 on_kubernetes_1_34_without_policies_it_observes_after_three_overwritten_cids
 on_kubernetes_1_34_without_policies_it_observes_after_three_overwritten_cids() {
 	local with
