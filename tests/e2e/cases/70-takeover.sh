@@ -61,6 +61,26 @@ while_no_replica_runs_new_vms_wait_and_the_next_one_serves_them() {
 	end_well
 }
 
+# virt-launcher waits for 4 to 6 minutes.
+it kube a_vmi_that_is_held_for_longer_than_its_launcher_waits_fails_and_its_successor_starts
+a_vmi_that_is_held_for_longer_than_its_launcher_waits_fails_and_its_successor_starts() {
+	takeover
+	end_stand_in kubelet
+	stand_in kubelet --launcher-timeout 5s
+	stop_controller
+	"$vmis" create vm 3 e2e-a
+	await "the launchers to give up" in_phase Failed 3
+	start_ready_controller
+	await_metric kubevirt_vsock_waiting_vmis 0
+	"$vmis" delete vm
+	await "them to be gone" nobody_is_left
+	"$vmis" create vm 3 e2e-a
+	await_running 3
+	audit_is_clean 3
+	given_by us vm 3
+	end_well
+}
+
 it kube a_restart_of_virt_controller_in_a_burst_changes_no_cid
 a_restart_of_virt_controller_in_a_burst_changes_no_cid() {
 	local creating

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,28 +19,35 @@ import (
 )
 
 type kubeletOptions struct {
-	delay time.Duration
-	nodes int
+	delay    time.Duration
+	patience time.Duration
+	nodes    int
 }
 
 // kubelet is the scheduler and the kubelets of all nodes, for launcher pods only.
 type kubelet struct {
 	*cluster
-	pods   cache.Indexer
-	delay  time.Duration
-	nodes  int
-	delays delays
-	made   sync.Map // uid of each pod by key that was made ready, as the cache may still show it as Pending
+	pods     cache.Indexer
+	delay    time.Duration
+	patience time.Duration // 0: without end
+	nodes    int
+	delays   delays
+	made     sync.Map // uid of each pod by key that was made ready, as the cache may still show it as Pending
 }
 
 func kubeletFlags(f *flag.FlagSet, o *options) {
 	workersFlag(f, o)
 	f.DurationVar(&o.kubelet.delay, "delay", 0, "how long a pod takes to get ready")
+	f.DurationVar(&o.kubelet.patience, "launcher-timeout", 0, "how long virt-launcher waits for its VMI to be Scheduled "+
+		"before it fails, 0: for ever (KubeVirt: 4 to 6 minutes)")
 	f.IntVar(&o.kubelet.nodes, "nodes", 2, "how many nodes there are (there are no Node objects)")
 }
 
 func runKubelet(ctx context.Context, o *options, ready func() error) error {
 	if err := negative(o.kubelet.delay); err != nil {
+		return err
+	}
+	if err := negative(o.kubelet.patience); err != nil {
 		return err
 	}
 	if o.kubelet.nodes < 1 {
@@ -49,7 +57,7 @@ func runKubelet(ctx context.Context, o *options, ready func() error) error {
 	if err != nil {
 		return err
 	}
-	k := &kubelet{cluster: self, delay: o.kubelet.delay, nodes: o.kubelet.nodes}
+	k := &kubelet{cluster: self, delay: o.kubelet.delay, patience: o.kubelet.patience, nodes: o.kubelet.nodes}
 	work := newLoop(k.handle)
 	pods := podInformer(k.kube)
 	if err := work.follow(pods); err != nil {
@@ -82,6 +90,8 @@ func (k *kubelet) handle(ctx context.Context, key string) (time.Duration, error)
 	switch {
 	case pod.DeletionTimestamp != nil:
 		err = k.finish(ctx, pod)
+	case pod.Status.Phase == corev1.PodRunning && k.patience > 0:
+		left, err = k.watchLauncher(ctx, pod)
 	case made == pod.UID || pod.Status.Phase != corev1.PodPending:
 		left = 0 // it has become ready, or somebody wants it to be otherwise
 	case pod.Spec.NodeName == "":
@@ -132,6 +142,33 @@ func (k *kubelet) makeReady(ctx context.Context, pod *corev1.Pod) error {
 		k.made.Store(pod.Namespace+"/"+pod.Name, pod.UID)
 	}
 	return err
+}
+
+// watchLauncher ends a pod whose launcher has waited for too long for virt-handler to define its domain, which that does
+// not do before the VMI is Scheduled. Returns how long it still waits.
+func (k *kubelet) watchLauncher(ctx context.Context, pod *corev1.Pod) (time.Duration, error) {
+	if pod.Status.StartTime == nil {
+		return 0, nil
+	}
+	if left := k.patience - time.Since(pod.Status.StartTime.Time); left > 0 {
+		return left, nil
+	}
+	object, err := k.objects.Resource(vmiResource).Namespace(pod.Namespace).Get(ctx, pod.Annotations["kubevirt.io/domain"],
+		metav1.GetOptions{})
+	if err != nil {
+		return 0, err
+	}
+	if !slices.Contains([]string{"", phasePending, phaseScheduling, phaseWaitingForSync}, vmi{object}.phase()) {
+		return 0, nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID},
+		"status": corev1.PodStatus{Phase: corev1.PodFailed, Message: "timed out waiting for the domain"}})
+	if err != nil {
+		return 0, err
+	}
+	_, err = k.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch,
+		metav1.PatchOptions{}, "status")
+	return 0, err
 }
 
 // finish is the end of a pod whose containers have stopped.
