@@ -151,8 +151,8 @@ static const char *policies_text(const struct mode_core *m)
 	}
 	if (m->breached)
 		return "the three admission policies are installed, and yet a VMI has started without our "
-		       "CID: the API server does not run them; restart kube-apiserver, and see "
-		       "manifests/README.md";
+		       "CID: the API server does not run them; restart kube-apiserver; they "
+		       "are tried again every 10 minutes";
 	return "the three admission policies are in force";
 }
 
