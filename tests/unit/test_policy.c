@@ -222,6 +222,41 @@ START_TEST(what_is_no_json_is_no_policy)
 }
 END_TEST
 
+static const char *text_at(const json_t *spec, const char *outer, const char *inner)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(spec, outer), inner));
+
+	return text != NULL ? text : "";
+}
+
+static const char *text_of(const json_t *spec, const char *member)
+{
+	const char *text = json_string_value(json_object_get(spec, member));
+
+	return text != NULL ? text : "";
+}
+
+/* A policy that is laxer in one of these shows only where something else fails. */
+START_TEST(ours_fail_closed_and_cover_every_version)
+{
+	static const enum policy_object policies[] = {POLICY_GUARD, POLICY_HOLD, POLICY_STICKY};
+	json_t *spec;
+
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		spec = stored(policies[i]);
+		ck_assert_str_eq(text_of(spec, "failurePolicy"), "Fail");
+		ck_assert_str_eq(text_at(spec, "matchConstraints", "matchPolicy"), "Equivalent");
+		json_decref(spec);
+	}
+	spec = stored(POLICY_STICKY);
+	ck_assert_str_eq(text_of(spec, "reinvocationPolicy"), "IfNeeded"); /* after virt-api's webhook */
+	json_decref(spec);
+	spec = stored(POLICY_HOLD_BINDING);
+	ck_assert_str_eq(text_at(spec, "paramRef", "parameterNotFoundAction"), "Allow");
+	json_decref(spec);
+}
+END_TEST
+
 START_TEST(objects_are_found_by_resource_and_name)
 {
 	ck_assert_int_eq(policy_find(POLICY_VALIDATING, "vsock-cid-controller-hold"), POLICY_HOLD);
@@ -246,6 +281,7 @@ int main(void)
 		deny_has_to_be_among_the_actions,
 		the_parameter_has_to_be_in_our_namespace,
 		what_is_no_json_is_no_policy,
+		ours_fail_closed_and_cover_every_version,
 		objects_are_found_by_resource_and_name,
 	};
 

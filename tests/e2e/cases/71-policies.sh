@@ -45,6 +45,9 @@ guard_lets_nobody_create_a_vmi_with_a_cid_in_any_version() {
 		as_user '' PATCH "$(path "$version" e2e-a seeded)?fieldManager=tenant&force=true" \
 			"$(vmi "$version" seeded '{"VSOCKCID": 4242}')" application/apply-patch+yaml
 		answered 422 "status.VSOCKCID is assigned by vsock-cid-controller"
+		as_user '' POST "$(path "$version" e2e-a)" "$(vmi "$version" seeded '{"migrationState": {"sourceState":
+			{"virtualMachineInstanceUID": "11111111-2222-3333-4444-555555555555"}}}')"
+		answered 422 "status.migrationState cannot be set"
 		as_user '' POST "$(path "$version" e2e-a)" "$(vmi "$version" "null-$version" '{"VSOCKCID": null}')"
 		answered 201
 		as_user '' POST "$(path "$version" e2e-a)" "$(vmi "$version" "plain-$version" null)"
@@ -83,6 +86,65 @@ hold_lets_no_vmi_start_without_a_valid_stored_cid_in_any_version() {
 		answered 200
 		tried PATCH "$version" "$version" '{"status": {"phase": "Scheduled"}}' "$merge"
 		answered 200
+	done
+}
+
+it kube hold_goes_by_phase_past_and_configmap_and_by_nothing_else
+hold_goes_by_phase_past_and_configmap_and_by_nothing_else() {
+	local status cid number=0 refused="status.VSOCKCID is not assigned yet"
+	policies_alone
+	for status in null '{}' '{"phase": ""}' '{"phase": "Pending"}' '{"phase": "Scheduling"}' '{"phase": "WaitingForSync"}' \
+		'{"phase": "Pending", "phaseTransitionTimestamps": [{"phase": "Pending", "phaseTransitionTimestamp": "2026-01-01T00:00:00Z"}]}'; do
+		((++number))
+		as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 "early-$number" "$status")"
+		answered 201
+		tried PATCH v1 "early-$number" '{"status": {"phase": "Scheduled"}}' "$merge"
+		answered 422 "$refused"
+		# What is not the start passes.
+		tried PATCH v1 "early-$number" '{"status": {"phase": "Failed"}}' "$merge"
+		answered 200
+	done
+	for cid in 3 4294967294; do
+		as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 "with-$cid" null)"
+		tried PATCH v1 "with-$cid" "{\"status\": {\"phase\": \"Scheduling\", \"VSOCKCID\": $cid}}" "$merge"
+		tried PATCH v1 "with-$cid" '{"status": {"phase": "Scheduled"}}' "$merge"
+		answered 200
+	done
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": null, "other": "on"}}' >/dev/null
+	await "the hold to be open" starts_without_a_cid
+	as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 fallen null)"
+	tried PATCH v1 fallen '{"status": {"phase": "Scheduled", "phaseTransitionTimestamps":
+		[{"phase": "Scheduled", "phaseTransitionTimestamp": "2026-01-01T00:00:00Z"}]}}' "$merge"
+	tried PATCH v1 fallen '{"status": {"phase": "WaitingForSync"}}' "$merge"
+	answered 200
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
+	as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 late '{"phase": "Scheduling"}')"
+	await "the hold to be closed" starts_not late
+	# It has no CID, and never will; nobody keeps it.
+	tried PATCH v1 fallen '{"status": {"phase": "Scheduled"}}' "$merge"
+	answered 200
+}
+
+starts_not() {
+	tried PATCH v1 "$1" '{"status": {"phase": "Scheduled"}}' "$merge"
+	[[ $code == 422 ]] || {
+		tried PATCH v1 "$1" '{"status": {"phase": "Scheduling"}}' "$merge"
+		return 1
+	}
+}
+
+it kube sticky_lets_a_bad_cid_be_replaced_before_the_start
+sticky_lets_a_bad_cid_be_replaced_before_the_start() {
+	local phase cid
+	policies_alone
+	for phase in '' Pending Scheduling WaitingForSync; do
+		as_user '' POST "$(path v1 e2e-a)" "$(vmi v1 "vmi${phase,,}" null)"
+		tried PATCH v1 "vmi${phase,,}" "{\"status\": {\"phase\": \"$phase\", \"VSOCKCID\": 70000}}" "$merge"
+		for cid in 4242 5 null; do
+			tried PATCH v1 "vmi${phase,,}" "{\"status\": {\"VSOCKCID\": $cid}}" "$merge"
+			answered 200
+			is "CID of vmi${phase,,}" "${cid/null/-}" "$(cid_of e2e-a "vmi${phase,,}")"
+		done
 	done
 }
 

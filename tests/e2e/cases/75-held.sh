@@ -80,6 +80,38 @@ a_held_vmi_is_told_that_the_gate_is_off() {
 	is "exit status" 0 "$exit_status"
 }
 
+# As virt-controller and virt-handler do it, with a full PUT from each node.
+it kube a_live_migration_keeps_the_cid_and_is_no_duplicate
+a_live_migration_keeps_the_cid_and_is_no_duplicate() {
+	local cid uid filter name=mover-1
+	takeover
+	"$vmis" create mover 1 e2e-a
+	await_running 1
+	await "the last writes" rests 2
+	cid=$(cid_of e2e-a $name)
+	uid=$(api GET "$(vmi_path e2e-a $name)" | jq -r .metadata.uid)
+	end_stand_in virt-controller
+	follow_history
+	for filter in '.status.migrationState = {migrationUid: "m", sourceNode: "node01", targetNode: "node02",
+			sourceState: {virtualMachineInstanceUID: $uid, node: "node01"}, targetState: {virtualMachineInstanceUID: $uid}} |
+			.status.activePods["11111111-2222-3333-4444-555555555555"] = "node02"' \
+		'.status.nodeName = "node02" | .metadata.labels["kubevirt.io/nodeName"] = "node02"' \
+		'.status.migrationState.completed = true | .status.VSOCKCID = 99' \
+		'.status.migrationState.endTimestamp = "2026-01-01T00:00:00Z" | del(.status.VSOCKCID)'; do
+		as_user system:serviceaccount:kubevirt:kubevirt-handler PUT "$(vmi_path e2e-a $name)" \
+			"$(api GET "$(vmi_path e2e-a $name)" | jq -c --arg uid "$uid" "$filter")"
+		answered 200
+		is "CID" "$cid" "$(cid_of e2e-a $name)"
+	done
+	await_agreement
+	is "duplicates" 0 "$(metric kubevirt_vsock_duplicate_cids)"
+	is "CIDs in use" 1 "$(metric kubevirt_vsock_cids_in_use)"
+	is "events" "" "$(message e2e-a $name MigrationVSOCKCID)$(message e2e-a $name ForeignVSOCKCID)"
+	is "writes" 1 "$(patches_sent | wc -l)"
+	history_is_clean us
+	end_well
+}
+
 # target NAME SOURCE-UID: a VMI that a decentralised migration goes to, in e2e-b.
 target() {
 	as_user '' POST "$(path v1 e2e-b)" "$(vmi v1 "$1" null |

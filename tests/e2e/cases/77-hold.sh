@@ -93,6 +93,86 @@ a_hold_stays_closed_where_the_leader_may_not_read_the_policies() {
 	is "exit status" 0 "$exit_status"
 }
 
+it kube under_takeover_only_one_configmap_may_be_written
+under_takeover_only_one_configmap_may_be_written() {
+	begin
+	apply "$overlays/takeover"
+	may patch configmaps/vsock-cid-controller-hold --namespace kubevirt
+	may_not patch configmaps/another --namespace kubevirt
+	may_not patch configmaps/vsock-cid-controller-hold --namespace e2e-a
+	may_not create configmaps --namespace kubevirt
+	may_not update configmaps/vsock-cid-controller-hold --namespace kubevirt
+	may_not delete configmaps/vsock-cid-controller-hold --namespace kubevirt
+}
+
+hold_writes() {
+	audit_log | jq -r 'select((.userAgent | startswith("vsock-cid-controller")) and .objectRef.resource == "configmaps" and
+		.verb == "patch") | .responseStatus.code' | wc -l
+}
+
+it kube of_two_replicas_only_the_leader_writes_the_hold_and_it_outlives_him
+of_two_replicas_only_the_leader_writes_the_hold_and_it_outlives_him() {
+	local round version
+	begin
+	apply "$overlays/takeover"
+	start_two "${quick[@]}"
+	await "the hold to be closed" hold_says on
+	await_policies
+	for round in 1 2 3; do
+		api PATCH "$hold_path" "$merge" '{"data": {"hold": "off"}}' >/dev/null
+		await "the hold to be closed again" hold_says on
+	done
+	as b await_metric kubevirt_vsock_holding_status 1
+	is "writes of the ConfigMap" 4 "$(hold_writes)"
+	version=$(hold_version)
+	start_kubevirt
+	follow_history
+	as a stop_controller KILL
+	"$vmis" create after 20 "${namespaces[@]}"
+	await_running 20
+	audit_is_clean 20
+	given_by us after 20
+	is "version of the ConfigMap" "$version" "$(hold_version)"
+	history_is_clean us
+	as b stop_controller
+}
+
+it kube whoever_does_not_want_takeover_opens_the_hold_or_says_that_it_is_closed
+whoever_does_not_want_takeover_opens_the_hold_or_says_that_it_is_closed() {
+	begin
+	apply "$overlays/takeover"
+	start_ready_controller
+	await "the hold to be closed" hold_says on
+	stop_controller
+	# Nothing is written in this mode, and so nothing is opened.
+	start_controller --mode=observe
+	await "the controller to be ready" ready
+	"$vmis" create held 1 e2e-a
+	await "it to be told" log_has 'this controller only observes, yet the admission policy holds it.*"held-1"'
+	stop_controller
+	hold_says on || fail "an observer has changed the hold"
+	start_ready_controller --mode=coexist
+	await_mode coexist "--mode=coexist"
+	await "the hold to be opened" hold_says off
+	stop_controller
+	start_ready_controller --mode=takeover
+	await "the hold to be closed" hold_says on
+	# Where writes do not last nobody is to be held.
+	stop_controller
+	api PATCH "$(vmi_path e2e-a held-1)" "$merge" '{"status": {"VSOCKCID": null}}' >/dev/null
+	stand_in virt-api
+	apply "$(overlay write-as-self)"
+	start_ready_controller --write-as=self
+	await_mode takeover
+	"$vmis" create reverted 2 e2e-a
+	await_mode observe "VMIs in a row were put back by another component"
+	await "the hold to be opened" hold_says off
+	stand_in virt-controller
+	stand_in kubelet
+	await_running 3
+	end_well
+}
+
 # Kubernetes reads ConfigMaps no more once hold had no binding (kubernetes/kubernetes#130887): who removes takeover and installs
 # it again has to restart the API server in between, or hold lets all pass or none. Fine, too, where it is repaired.
 it kube takeover_that_was_removed_works_again_after_a_restart_of_the_api_server
