@@ -25,10 +25,8 @@ keeps_its_cid() {
 	[[ $code == 200 && $(jq .status.VSOCKCID <<<"$answer") != 7 ]]
 }
 
-it kube next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids
-next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids() {
-	begin
-	"$vmis" delete probe-
+# What a controller without policies comes to next to a KubeVirt that allocates.
+gives_up_after_three() {
 	start_ready_controller
 	await_mode coexist "vsock-cid-controller-guard is not installed"
 	stand_in virt-api
@@ -44,6 +42,13 @@ next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids() {
 	three_were_tried
 	await "an event on the KubeVirt CR" has_mode_event "mode observe: the CIDs of 3 VMIs in a row were overwritten"
 	is "events about it" 1 "$(mode_events "mode observe")"
+}
+
+it kube next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids
+next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids() {
+	begin
+	"$vmis" delete probe-
+	gives_up_after_three
 	await "an event on a VMI" has_event e2e-a first-1 ForeignVSOCKCID
 	is_status /readyz 200 || fail "/readyz says $(status_of /readyz)"
 	# The policies make it try again at once.
