@@ -24,6 +24,7 @@
 struct refusals {
 	unsigned int count;
 	uint64_t since_ms;
+	bool listed; /* once it could be read */
 };
 
 /* After so long without a write somebody else may change the hold as if for the first time. */
@@ -138,7 +139,7 @@ static void policy_on_list_done(void *data, const char *rv)
 	struct collection *c = data;
 
 	(void)rv;
-	c->refusals = (struct refusals){0};
+	c->refusals = (struct refusals){.listed = true};
 	policy_set_list_done(c->owner->policies, c->resource);
 }
 
@@ -152,8 +153,11 @@ static bool is_refused(const struct takeover *t, struct refusals *r, bool watch,
 		return false;
 	if (r->count++ == 0)
 		r->since_ms = now_ms;
-	return r->count >= REFUSALS &&
-	       (reason == REFLECTOR_RESTART_ABSENT || now_ms - r->since_ms >= t->options.patience_ms);
+	if (r->count < REFUSALS)
+		return false;
+	/* What a server had does not go away; another one may not have it yet. */
+	return (reason == REFLECTOR_RESTART_ABSENT && !r->listed) ||
+	       now_ms - r->since_ms >= t->options.patience_ms;
 }
 
 static void policy_on_restarted(void *data, bool watch, enum reflector_restart reason)
@@ -221,7 +225,7 @@ static void parameter_on_list_done(void *data, const char *rv)
 	(void)rv;
 	p->known = true;
 	p->unreadable = false;
-	p->refusals = (struct refusals){0};
+	p->refusals = (struct refusals){.listed = true};
 	p->there = p->there && p->listed;
 	p->closed = p->there && p->closed;
 }

@@ -32,8 +32,9 @@ struct takeover_options {
 	/** A list or a watch of @resource was started again, for metrics. */
 	void (*restarted)(void *data, const char *resource, bool watch, enum reflector_restart reason);
 	void *data;
-	uint64_t patience_ms; /* lists that are forbidden for so long count as such; a server that starts
-			       * forbids everything until it knows its RBAC rules */
+	/** Lists that are forbidden for so long count as such: a server that starts forbids everything until
+	 * it knows its RBAC rules. So do lists that are not there any more, where they were before. */
+	uint64_t patience_ms;
 };
 
 /** Starts to watch. Returns 0, -ENOMEM, -EINVAL. On success give *out to takeover_close(). */

@@ -25,6 +25,7 @@ static const char *hold;        /* of the ConfigMap; NULL: there is none */
 static bool mutating_is_served; /* else 404 */
 static bool broken;             /* everything is answered by 500 */
 static unsigned int refused;    /* so often */
+static unsigned int absent;     /* answers with 404 */
 static bool may_read;           /* else 403 */
 static uint64_t patience_ms;
 static int patch_status;
@@ -120,7 +121,10 @@ static void on_request(void *data, struct fake_conn *conn, const struct fake_req
 		fake_conn_answer(conn, 500, NULL, "{}");
 	} else if (strcmp(request->method, "PATCH") == 0)
 		on_patch(conn, request);
-	else if (strstr(t, "watch=") != NULL) {
+	else if (strstr(t, "mutating") != NULL && !mutating_is_served && may_read) {
+		absent++;
+		fake_conn_answer(conn, 404, NULL, "{}");
+	} else if (strstr(t, "watch=") != NULL) {
 		if (strstr(t, "configmaps") != NULL)
 			parameter_watch = conn;
 		fake_conn_begin(conn, 200, NULL);
@@ -129,8 +133,6 @@ static void on_request(void *data, struct fake_conn *conn, const struct fake_req
 		fake_conn_answer(conn, 403, NULL, "{}");
 	} else if (strcmp(t, "/apis/admissionregistration.k8s.io") == 0)
 		fake_conn_answer(conn, 200, NULL, "{\"versions\":[{\"version\":\"v1\"}]}");
-	else if (strstr(t, "mutating") != NULL && !mutating_is_served)
-		fake_conn_answer(conn, 404, NULL, "{}");
 	else if (strstr(t, "/validatingadmissionpolicies") != NULL)
 		answer_policies(conn, "ValidatingAdmissionPolicy");
 	else if (strstr(t, "/validatingadmissionpolicybindings") != NULL)
@@ -270,6 +272,22 @@ START_TEST(a_server_that_forbids_for_a_moment_has_said_nothing)
 }
 END_TEST
 
+/* One of several API servers may be older, or not up yet. */
+START_TEST(what_was_served_before_is_not_taken_for_gone_at_once)
+{
+	given_cluster("on");
+	patience_ms = 3600000;
+	given_takeover();
+	LOOP_UNTIL(&rig.loop, policies() == MODE_POLICIES_IN_FORCE);
+	mutating_is_served = false;
+	absent = 0;
+	fake_server_reset_all(rig.server);
+	LOOP_UNTIL(&rig.loop, absent >= 6);
+	ck_assert_int_eq(policies(), MODE_POLICIES_IN_FORCE);
+	done();
+}
+END_TEST
+
 START_TEST(the_hold_is_closed_and_opened_once)
 {
 	given_cluster("off");
@@ -389,6 +407,7 @@ int main(void)
 		a_server_without_mutating_policies_is_known_for_it,
 		who_may_not_read_them_knows_that,
 		a_server_that_forbids_for_a_moment_has_said_nothing,
+		what_was_served_before_is_not_taken_for_gone_at_once,
 		the_hold_is_closed_and_opened_once,
 		what_somebody_else_makes_of_it_is_set_right,
 		an_answer_says_less_than_the_watch,
