@@ -40,9 +40,9 @@ while_no_replica_runs_new_vms_wait_and_the_next_one_serves_them() {
 	local creating waiting
 	takeover "${quick[@]}"
 	follow_history
-	"$vmis" create --in-flight 4 burst 120 "${namespaces[@]}" &
+	"$vmis" create --in-flight 4 burst 500 "${namespaces[@]}" &
 	creating=$!
-	await "a fifth to be served" metric_is_at_least kubevirt_vsock_cids_in_use 24
+	await "a fifth to be served" metric_is_at_least kubevirt_vsock_cids_in_use 100
 	stop_controller KILL
 	wait "$creating" || fail "not all could be created"
 	await "the rest to wait" the_rest_waits
@@ -51,11 +51,11 @@ while_no_replica_runs_new_vms_wait_and_the_next_one_serves_them() {
 	stand_in virt-controller
 	await "the rest to wait still" the_rest_waits
 	is "VMIs that wait, also after a restart of virt-controller" "$waiting" "$(cids_of burst | grep -cx -)"
-	saw "$waiting of 120 waited while no replica ran"
+	saw "$waiting of 500 waited while no replica ran"
 	start_ready_controller
-	await_running 120
-	audit_is_clean 120
-	given_by us burst 120
+	await_running 500
+	audit_is_clean 500
+	given_by us burst 500
 	history_is_clean us
 	no_second_write
 	end_well
@@ -86,23 +86,23 @@ a_restart_of_virt_controller_in_a_burst_changes_no_cid() {
 	local creating
 	takeover
 	follow_history
-	"$vmis" create --in-flight 4 burst 120 "${namespaces[@]}" &
+	"$vmis" create --in-flight 4 burst 500 "${namespaces[@]}" &
 	creating=$!
-	await "a fifth to be served" metric_is_at_least kubevirt_vsock_cids_in_use 24
+	await "a fifth to be served" metric_is_at_least kubevirt_vsock_cids_in_use 100
 	end_stand_in virt-controller KILL
 	stand_in virt-controller
 	wait "$creating" || fail "not all could be created"
-	await_running 120
+	await_running 500
 	end_stand_in virt-controller
 	"$vmis" create late 10 "${namespaces[@]}"
 	stand_in virt-controller
-	await_running 130
-	audit_is_clean 130
-	given_by us burst 120
+	await_running 510
+	audit_is_clean 510
+	given_by us burst 500
 	given_by us late 10
 	stands_still 5
 	history_is_clean us
-	no_storm 130
+	no_storm 510
 	end_well
 }
 
