@@ -276,6 +276,13 @@ static bool starts_now(const struct vmi_record *r)
 	return !r->started && (r->phase == VMI_PHASE_SCHEDULED || r->phase == VMI_PHASE_RUNNING);
 }
 
+/* How a look at a VMI was had. */
+struct sight {
+	bool witnessed; /* what is new in it happened while we looked */
+	bool at_start;  /* it has started since the look before */
+	uint64_t now_ms;
+};
+
 static void tell_reserved(struct allocator *a, struct vmi_record *r)
 {
 	const struct vmi_hold *visible = vmi_store_visible(r);
@@ -293,10 +300,8 @@ static void tell_outside(struct allocator *a, struct vmi_record *r)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUTSIDE, .cid = visible->cid});
 }
 
-/* The status shows another CID than before, or one for the first time. @witnessed: it was set while we
- * looked. */
-static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, bool witnessed,
-			 uint64_t now_ms)
+/* The status shows another CID than before, or one for the first time. */
+static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, const struct sight *s)
 {
 	struct vmi_hold *before = vmi_store_visible(r);
 	uint32_t old_cid = before != NULL ? before->cid : 0;
@@ -316,20 +321,20 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 			a, r,
 			(struct notice){.kind = NOTICE_ASSIGNED,
 					.cid = cid,
-					.waited_ms = r->work != NULL ? now_ms - r->work->since_ms : 0});
-	else if (witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
+					.waited_ms = r->work != NULL ? s->now_ms - r->work->since_ms : 0});
+	else if (s->witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN,
 						 .cid = cid,
 						 .old_cid = old_cid,
 						 .was_ours = was_ours,
-						 .at_start = starts_now(r)});
+						 .at_start = s->at_start});
 	h->awaited = false;
 	h->kept = true;
 	tell_reserved(a, r);
-	allocator_trim(a, r, NULL, now_ms);
+	allocator_trim(a, r, NULL, s->now_ms);
 	if (before != NULL)
-		review_cid(a, old_cid, now_ms);
+		review_cid(a, old_cid, s->now_ms);
 }
 
 /* The status shows no CID any more; the VMI keeps what it held (I5). */
@@ -348,8 +353,7 @@ static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_ho
 	review_cid(a, before->cid, now_ms);
 }
 
-static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, bool witnessed,
-		     uint64_t now_ms)
+static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, const struct sight *s)
 {
 	struct vmi_hold *before = vmi_store_visible(r);
 
@@ -357,9 +361,9 @@ static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi
 	if (v->cid_state == VMI_CID_UNREADABLE)
 		return;
 	if (v->cid_state == VMI_CID_PRESENT && (before == NULL || before->cid != v->cid))
-		show_new_cid(a, r, v->cid, witnessed, now_ms);
+		show_new_cid(a, r, v->cid, s);
 	else if (v->cid_state == VMI_CID_ABSENT && before != NULL)
-		show_no_cid(a, r, before, now_ms);
+		show_no_cid(a, r, before, s->now_ms);
 }
 
 static void copy_facts(struct vmi_record *r, const struct vmi *v, unsigned __int128 version)
@@ -429,8 +433,8 @@ static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, b
 void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms)
 {
 	unsigned __int128 version = parse_version(v->resource_version);
+	struct sight s = {.now_ms = now_ms};
 	bool known;
-	bool at_start;
 	struct vmi_record *r;
 
 	/* An object without a readable UID may be any of those that the list seems to lack (I9). */
@@ -448,11 +452,12 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_UNREADABLE, .text = v->unreadable});
 	/* What a list shows for the first time may have been written by the leader before us; who is created
 	 * with a CID was given it by somebody else. */
-	show_cid(a, r, v, known || !listed, now_ms);
-	at_start = known && starts_now(r);
+	s.witnessed = known || !listed;
+	s.at_start = known && starts_now(r);
+	show_cid(a, r, v, &s);
 	note_start(a, r, v);
 	allocator_note_source(a, r, v, now_ms);
-	tell_missed(a, r, at_start);
+	tell_missed(a, r, s.at_start);
 	allocator_tell_source(a, r);
 	review(a, r, now_ms);
 }

@@ -109,7 +109,8 @@ void allocator_clear_term(struct allocator *a);
  * wished without it, nor without a term: who may not write need not read back either. */
 void allocator_set_right(struct allocator *a, uint64_t until_ms);
 
-/** At most @n more VMIs are written to, ALLOCATOR_UNLIMITED at the start and for any number. */
+/** At most @n more writes reach the server, ALLOCATOR_UNLIMITED at the start and for any number. One that was
+ * surely not carried out, because the VMI had moved on or gone, or the server was busy, does not count. */
 #define ALLOCATOR_UNLIMITED UINT32_MAX
 void allocator_limit_writes(struct allocator *a, uint32_t n);
 

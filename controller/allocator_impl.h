@@ -54,7 +54,8 @@ struct slot {
 	struct assignment *work; /* NULL: nobody waits for the outcome any more */
 	uint64_t ticket;         /* 0: the slot is free */
 	enum wish_kind kind;
-	uint32_t cid; /* WISH_PATCH */
+	uint32_t cid;   /* WISH_PATCH */
+	uint32_t grant; /* number of the limit that it was counted against; 0: of none */
 };
 
 struct allocator {
@@ -72,6 +73,7 @@ struct allocator {
 	/* permission */
 	bool gate_open;
 	uint32_t writes_left;  /* or ALLOCATOR_UNLIMITED */
+	uint32_t grant;        /* number of that limit */
 	const char *held;      /* why those that wait are held and not served; NULL: they are not */
 	const char *told_held; /* the reason that has been told last */
 	bool has_term;

@@ -148,6 +148,7 @@ void allocator_set_gate(struct allocator *a, bool open)
 void allocator_limit_writes(struct allocator *a, uint32_t n)
 {
 	a->writes_left = n;
+	a->grant++;
 }
 
 void allocator_stop(struct allocator *a)
@@ -278,6 +279,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 {
 	struct vmi_record *r = w->record;
 	struct vmi_hold *h;
+	struct slot *slot;
 	uint32_t cid;
 	int rc = allocator_choose_cid(a, r, &cid);
 
@@ -304,9 +306,12 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	allocator_trim(a, r, h, now_ms);
 	w->written_version = r->version;
 	work_move(a, w, WORK_ASSIGNING);
-	fill_wish(wish, take_slot(a, w, WISH_PATCH, cid), r);
-	if (a->writes_left != ALLOCATOR_UNLIMITED)
+	slot = take_slot(a, w, WISH_PATCH, cid);
+	if (a->writes_left != ALLOCATOR_UNLIMITED) {
 		a->writes_left--;
+		slot->grant = a->grant;
+	}
+	fill_wish(wish, slot, r);
 	return true;
 }
 
@@ -492,6 +497,15 @@ static void answered(struct allocator *a, struct assignment *w, const struct slo
 	}
 }
 
+/* What was surely not written does not count against the limit. */
+static void count_answer(struct allocator *a, const struct slot *slot, enum answer_kind kind)
+{
+	bool counted = slot->grant != 0 && slot->grant == a->grant && a->writes_left != ALLOCATOR_UNLIMITED;
+
+	if (counted && (kind == ANSWER_TEST_FAILED || kind == ANSWER_NOT_FOUND || kind == ANSWER_LATER))
+		a->writes_left++;
+}
+
 /* An answer that shows the CID may come after a newer look that lacks it again. */
 static bool may_be_applied(const struct slot *slot, const struct answer *answer)
 {
@@ -508,6 +522,7 @@ void allocator_answer(struct allocator *a, uint64_t ticket, const struct answer 
 	assert(in_use->ticket == ticket);
 	*in_use = (struct slot){0};
 	a->in_flight--;
+	count_answer(a, &slot, answer->kind);
 	if (answer->kind == ANSWER_LATER)
 		pause_all(a, answer->retry_ms, now_ms);
 	else if (answer->kind != ANSWER_UNKNOWN)

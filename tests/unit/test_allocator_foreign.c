@@ -27,6 +27,19 @@ START_TEST(a_vmi_that_was_created_with_a_cid_keeps_it_and_is_counted_as_foreign)
 }
 END_TEST
 
+/* It did not want vsock, so it was not known: nobody has seen it start. */
+START_TEST(who_is_seen_for_the_first_time_has_not_started_just_now)
+{
+	given_leader();
+	see(vmi_holding("a", VMI_PHASE_RUNNING, 77), 0);
+	ck_assert(last.kind == NOTICE_FOREIGN && !last.at_start);
+	see(vmi_with("b", VMI_PHASE_SCHEDULING), 0);
+	see(vmi_holding("b", VMI_PHASE_SCHEDULED, 78), 1);
+	ck_assert(last.kind == NOTICE_FOREIGN && last.at_start);
+	done();
+}
+END_TEST
+
 START_TEST(nobody_can_tell_who_wrote_what_a_list_shows_for_the_first_time)
 {
 	given_leader();
@@ -393,6 +406,55 @@ START_TEST(writes_can_be_limited)
 }
 END_TEST
 
+/* The object has moved on: a read, and the write is made again. */
+static void overtaken_once(void)
+{
+	struct vmi now;
+
+	answer(ANSWER_TEST_FAILED, NULL, 0);
+	expect_read("a", 0);
+	now = vmi_with("a", VMI_PHASE_SCHEDULING);
+	answer(ANSWER_OBJECT, &now, 0);
+}
+
+START_TEST(what_was_not_written_does_not_count_against_the_limit)
+{
+	uint64_t now_ms;
+
+	given_leader();
+	allocator_limit_writes(a, 1);
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	overtaken_once();
+	expect_patch("a", 0);
+	answer(ANSWER_LATER, NULL, 0);
+	now_ms = wait_for_wish(0);
+	ck_assert_int_eq(wish.kind, WISH_PATCH);
+	answer(ANSWER_REFUSED, NULL, now_ms);
+	now_ms = allocator_deadline(a);
+	allocator_tick(a, now_ms);
+	expect_nothing(now_ms);
+	done();
+}
+END_TEST
+
+START_TEST(a_new_limit_owes_nothing_to_the_one_before)
+{
+	given_leader();
+	allocator_limit_writes(a, 1);
+	see(vmi_with("a", VMI_PHASE_PENDING), 0);
+	expect_patch("a", 0);
+	allocator_limit_writes(a, 0);
+	overtaken_once();
+	expect_nothing(0);
+	allocator_limit_writes(a, ALLOCATOR_UNLIMITED);
+	expect_patch("a", 0);
+	overtaken_once();
+	expect_patch("a", 0);
+	done();
+}
+END_TEST
+
 START_TEST(who_is_held_and_not_served_is_told_each_reason_once)
 {
 	static const char reason[] = "for a reason";
@@ -449,6 +511,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_vmi_that_was_created_with_a_cid_keeps_it_and_is_counted_as_foreign,
+		who_is_seen_for_the_first_time_has_not_started_just_now,
 		nobody_can_tell_who_wrote_what_a_list_shows_for_the_first_time,
 		a_foreign_value_that_comes_before_ours_is_kept_and_counted,
 		a_value_that_somebody_else_sets_at_the_start_is_adopted,
@@ -467,6 +530,8 @@ int main(void)
 		who_starts_with_our_cid_has_kept_it,
 		a_foreign_change_says_whether_it_was_ours,
 		writes_can_be_limited,
+		what_was_not_written_does_not_count_against_the_limit,
+		a_new_limit_owes_nothing_to_the_one_before,
 		who_is_held_and_not_served_is_told_each_reason_once,
 		an_outcome_that_is_not_known_is_worth_an_event_the_second_time,
 	};
