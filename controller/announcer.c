@@ -60,8 +60,20 @@ static int write_source(struct buf *out, const struct notice *n)
 			  n->other_name[0] != '\0' ? "/" : "", n->other_name, n->cid);
 }
 
+/* Messages that are always the same. */
+static const char *const fixed_texts[NOTICE_COUNT] = {
+	[NOTICE_OVERTAKEN] = "the VMI has changed meanwhile, it is read again",
+	[NOTICE_VANISHED] = "the VMI is gone",
+	[NOTICE_EXHAUSTED] = "no VSOCK CID is free in the whole range; delete VMIs or widen the range",
+	[NOTICE_MISSED] =
+		"the VMI has started without a VSOCK CID and has no vsock device until it is restarted",
+	[NOTICE_OUT_OF_MEMORY] = "out of memory; nothing is written until all VMIs have been listed again",
+};
+
 static int write_message(struct buf *out, const struct notice *n)
 {
+	if (fixed_texts[n->kind] != NULL)
+		return buf_add_str(out, fixed_texts[n->kind]);
 	switch (n->kind) {
 	case NOTICE_ASSIGNED:
 		return buf_printf(out, "assigned VSOCK CID %" PRIu32 " after %" PRIu64 " ms", n->cid,
@@ -75,21 +87,12 @@ static int write_message(struct buf *out, const struct notice *n)
 				  n->cid);
 	case NOTICE_REFUSED:
 		return buf_printf(out, "the API server refuses the VSOCK CID: %s", n->text);
-	case NOTICE_OVERTAKEN:
-		return buf_add_str(out, "the VMI has changed meanwhile, it is read again");
 	case NOTICE_UNKNOWN:
 		return buf_printf(
 			out, "the outcome of writing VSOCK CID %" PRIu32 " is not known, it is read back: %s",
 			n->cid, n->text);
 	case NOTICE_THROTTLED:
 		return buf_printf(out, "the API server cannot be asked now, all writes wait: %s", n->text);
-	case NOTICE_VANISHED:
-		return buf_add_str(out, "the VMI is gone");
-	case NOTICE_EXHAUSTED:
-		return buf_add_str(
-			out,
-			"no VSOCK CID is free in the whole range; delete VMIs that are not needed or widen "
-			"--cid-min and --cid-max");
 	case NOTICE_FOREIGN:
 		return write_foreign(out, n);
 	case NOTICE_LASTED:
@@ -111,20 +114,11 @@ static int write_message(struct buf *out, const struct notice *n)
 				  "started with VSOCK CID %" PRIu32
 				  ", which is excluded or outside of the configured range; it stays",
 				  n->cid);
-	case NOTICE_MISSED:
-		return buf_add_str(
-			out,
-			"the VMI has started without a VSOCK CID and has no vsock device; stop and start it "
-			"to get one");
 	case NOTICE_UNREADABLE:
 		return buf_printf(out, "%s is not as the API promises; the VMI is not served", n->text);
-	case NOTICE_OUT_OF_MEMORY:
-		return buf_add_str(out,
-				   "out of memory; nothing is written until all VMIs have been listed again");
-	case NOTICE_COUNT:
-		break;
+	default:
+		return -1;
 	}
-	return -1;
 }
 
 void announcer_tell(struct announcer *a, const struct notice *n)
