@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "json/reader.h"
 
@@ -44,7 +45,7 @@ struct cid_schema {
 	uv_timer_t timer; /* the first look and those after a failure */
 	bool timer_closed;
 	struct backoff backoff;
-	bool failing;
+	uint64_t failing_ms; /* since when; 0: it is not */
 	bool allows;
 	/* What is being read. */
 	bool is_crd;
@@ -136,9 +137,10 @@ static void on_timer(uv_timer_t *timer);
 
 static void try_again(struct cid_schema *s)
 {
-	log_failure(s->options.log, s->failing ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, &s->why,
+	log_failure(s->options.log, s->failing_ms != 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, &s->why,
 		    "cannot read the CRD of VMIs, without which no CID is given in this range yet");
-	s->failing = true;
+	if (s->failing_ms == 0)
+		s->failing_ms = clock_boot_ms();
 	uv_update_time(s->options.loop); /* T3 */
 	(void)uv_timer_start(&s->timer, on_timer, backoff_next(&s->backoff, s->options.rng), 0);
 }
@@ -232,9 +234,9 @@ bool cid_schema_allows(const struct cid_schema *s)
 	return s->allows;
 }
 
-bool cid_schema_is_failing(const struct cid_schema *s)
+uint64_t cid_schema_failing_since(const struct cid_schema *s)
 {
-	return !s->allows && s->failing;
+	return s->allows ? 0 : s->failing_ms;
 }
 
 static void on_timer_closed(uv_handle_t *handle)

@@ -38,8 +38,8 @@ int cid_schema_open(struct cid_schema **out, const struct cid_schema_options *op
 /** It is known that CIDs up to the highest can be written. */
 bool cid_schema_allows(const struct cid_schema *s);
 
-/** It is not known, and the last look has failed. */
-bool cid_schema_is_failing(const struct cid_schema *s);
+/** It is not known, and looks have failed since then, by clock_boot_ms(); 0: that is not so. */
+uint64_t cid_schema_failing_since(const struct cid_schema *s);
 
 /** Cancels what is under way, then @cb from the loop. */
 void cid_schema_close(struct cid_schema *s, void (*cb)(void *data), void *data);

@@ -46,8 +46,8 @@ struct controller {
 	struct mode_core mode;
 	enum mode mode_told; /* in the log; MODE_COUNT: nothing yet */
 	char mode_reason[MODE_TEXT_SIZE];
-	bool mode_posted; /* as an event */
-	bool writes;      /* the allocator may ask for writes without a limit */
+	bool mode_posted;     /* as an event */
+	uint32_t write_limit; /* as the allocator was told last */
 	char write_as[WRITE_IDENTITY_SIZE];
 	uint64_t hold_since_ms; /* since when nobody may start without our CID; 0: not so */
 	uint64_t held_since_ms; /* VMIs are held that are not served; 0: none is */

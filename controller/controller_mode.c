@@ -9,7 +9,7 @@
 /* So long a hold may stand against what it should be, before those that wait for it are told. */
 #define HELD_PATIENCE_MS 5000
 
-/* takeover_options.patience_ms */
+/* takeover_options.patience_ms, and for the CRD */
 #define REFUSED_PATIENCE_MS 30000
 
 /* ---- facts ---- */
@@ -37,8 +37,10 @@ static void look_at_policies(struct controller *c)
 	enum mode_policies policies;
 
 	takeover_set_namespace(c->takeover, c->kubevirt_cr.namespace, &err);
-	if (err.code != 0)
+	if (err.code != 0 && !c->failed) {
 		log_failure(c->o.log, LOG_LEVEL_ERROR, &err, "the policies' parameter cannot be watched");
+		controller_fail(c);
+	}
 	policies = takeover_policies(c->takeover, lacking, sizeof(lacking));
 	mode_set_policies(&c->mode, policies, lacking, clock_boot_ms());
 }
@@ -61,7 +63,7 @@ static void post_mode_event(struct controller *c)
 	};
 
 	if (!controller_is_leading(c) || c->kubevirt_cr.name[0] == '\0' || c->mode_posted ||
-	    (c->mode.policies == MODE_POLICIES_UNKNOWN && mode_of(&c->mode) != MODE_OBSERVE))
+	    (c->mode.policies == MODE_POLICIES_UNKNOWN && !mode_has_fallen(&c->mode)))
 		return;
 	c->mode_posted = true;
 	(void)snprintf(message, sizeof(message), "VSOCK CIDs: mode %s: %s", mode_name(mode_of(&c->mode)),
@@ -94,23 +96,34 @@ static bool may_write(const struct controller *c)
 static void limit_writes(struct controller *c, uint64_t now_ms)
 {
 	bool may = may_write(c);
+	bool tries = !may && cid_schema_allows(c->schema) && mode_try(&c->mode, now_ms);
+	uint32_t limit = may ? ALLOCATOR_UNLIMITED : 0;
 
-	if (may != c->writes)
-		allocator_limit_writes(c->allocator, may ? ALLOCATOR_UNLIMITED : 0);
-	c->writes = may;
-	if (!may && cid_schema_allows(c->schema) && mode_try(&c->mode, now_ms)) {
+	/* A try goes on until a VMI comes by. */
+	if (tries || (!may && mode_has_fallen(&c->mode) && c->write_limit == 1))
+		limit = 1;
+	if (tries)
 		log_info(c->o.log, "trying to write the CID of one VMI");
-		allocator_limit_writes(c->allocator, 1);
-	}
+	if (tries || limit != c->write_limit)
+		allocator_limit_writes(c->allocator, limit);
+	c->write_limit = limit;
 }
 
-static enum takeover_hold wanted_hold(const struct controller *c)
+/* For so long that it is no server that has just started. */
+static bool is_schema_failing(const struct controller *c, uint64_t now_ms)
+{
+	uint64_t since_ms = cid_schema_failing_since(c->schema);
+
+	return since_ms != 0 && now_ms - since_ms >= REFUSED_PATIENCE_MS;
+}
+
+static enum takeover_hold wanted_hold(const struct controller *c, uint64_t now_ms)
 {
 	/* Nobody is let through before it is known that nothing holds him rightly. */
 	if (!controller_is_leading(c) || c->mode.policies == MODE_POLICIES_UNKNOWN)
 		return TAKEOVER_LEAVE;
 	if (!cid_schema_allows(c->schema))
-		return cid_schema_is_failing(c->schema) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
+		return is_schema_failing(c, now_ms) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
 	if (mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open)
 		return TAKEOVER_CLOSED;
 	/* Whoever may not look changes nothing, as long as those that are held are served. */
@@ -123,19 +136,20 @@ static enum takeover_hold wanted_hold(const struct controller *c)
  */
 static void follow_held(struct controller *c, uint64_t now_ms)
 {
+	bool holds = takeover_is_holding(c->takeover);
 	const char *why = NULL;
 
-	if (!takeover_is_holding(c->takeover) || mode_of(&c->mode) != MODE_TAKEOVER || !c->verdict.open)
+	if (!holds || mode_of(&c->mode) != MODE_TAKEOVER || !c->verdict.open)
 		c->hold_since_ms = 0;
 	else if (c->hold_since_ms == 0)
 		c->hold_since_ms = now_ms;
-	if (takeover_is_holding(c->takeover) && !c->verdict.open)
+	if (holds && !c->verdict.open)
 		why = "the VSOCK feature gate is off, yet the admission policy holds it: see the ConfigMap "
 		      "vsock-cid-controller-hold";
-	else if (takeover_is_holding(c->takeover) && mode_of(&c->mode) == MODE_OBSERVE)
+	else if (holds && mode_of(&c->mode) == MODE_OBSERVE)
 		why = "this controller only observes, yet the admission policy holds it: see the ConfigMap "
 		      "vsock-cid-controller-hold";
-	else if (takeover_is_holding(c->takeover) && !cid_schema_allows(c->schema))
+	else if (holds && !cid_schema_allows(c->schema))
 		why = "the CRD of VMIs cannot be read, without which no CID above 2147483647 may be given";
 	if (why == NULL || c->held_since_ms == 0)
 		c->held_since_ms = why != NULL ? now_ms : 0;
@@ -172,7 +186,7 @@ void controller_follow_mode(struct controller *c)
 	look_at_policies(c);
 	tell_mode(c);
 	limit_writes(c, now_ms);
-	takeover_follow(c->takeover, wanted_hold(c), now_ms);
+	takeover_follow(c->takeover, wanted_hold(c, now_ms), now_ms);
 	follow_held(c, now_ms);
 	arm_timer(c, now_ms);
 }
@@ -223,7 +237,7 @@ int controller_open_mode(struct controller *c, struct error *err)
 	};
 	int rc;
 
-	c->writes = true; /* as the allocator begins */
+	c->write_limit = ALLOCATOR_UNLIMITED; /* as the allocator begins */
 	c->mode_told = MODE_COUNT;
 	rc = takeover_open(&c->takeover, &takeover, err);
 	return rc == 0 ? cid_schema_open(&c->schema, &schema, err) : rc;

@@ -27,14 +27,14 @@ static void rise(struct mode_core *m)
 void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking, uint64_t now_ms)
 {
 	if (m->breached && now_ms >= m->breach_ms + MODE_RETRY_MS) {
-		m->breached = false; /* the server may have been restarted: see */
+		m->breached = m->suspected = false; /* the server may have been restarted: see */
 		m->in_force_ms = now_ms;
 	}
 	if (policies == m->policies && strcmp(lacking, m->lacking) == 0)
 		return;
 	m->policies = policies;
 	m->in_force_ms = now_ms;
-	m->breached = false;
+	m->breached = m->suspected = false;
 	(void)snprintf(m->lacking, sizeof(m->lacking), "%s", lacking);
 	rise(m);
 }
@@ -57,7 +57,8 @@ void mode_breach(struct mode_core *m, uint64_t now_ms)
 {
 	if (m->policies != MODE_POLICIES_IN_FORCE || m->breached || is_in_grace(m, now_ms))
 		return;
-	m->breached = true;
+	m->breached = m->suspected && now_ms - m->breach_ms < MODE_RETRY_MS;
+	m->suspected = true;
 	m->breach_ms = now_ms;
 }
 
@@ -111,10 +112,19 @@ void mode_assigned(struct mode_core *m)
 
 void mode_lasted(struct mode_core *m)
 {
+	/* It may have been written before the fall; that writes are not put back any more shows in new ones.
+	 */
+	if (m->fallen && !m->fallen_overwritten)
+		return;
 	rise(m);
 }
 
 /* ---- what follows ---- */
+
+bool mode_has_fallen(const struct mode_core *m)
+{
+	return m->fallen;
+}
 
 bool mode_policies_work(const struct mode_core *m)
 {
@@ -150,7 +160,7 @@ static const char *policies_text(const struct mode_core *m)
 		break;
 	}
 	if (m->breached)
-		return "the three admission policies are installed, and yet a VMI has started without our "
+		return "the three admission policies are installed, and yet VMIs have started without our "
 		       "CID: the API server does not run them; restart kube-apiserver; they "
 		       "are tried again every 10 minutes";
 	return "the three admission policies are in force";

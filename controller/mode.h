@@ -59,8 +59,9 @@ struct mode_core {
 	char row[MODE_PATIENCE][VMI_UID_MAX + 1];
 	bool row_overwritten[MODE_PATIENCE];
 	size_t row_len;
-	bool breached;        /* in force, as it seems, and yet a VMI has started without our CID */
-	uint64_t breach_ms;   /* when that was */
+	bool suspected;       /* in force, as it seems, and yet a VMI has started without our CID */
+	bool breached;        /* and soon another one */
+	uint64_t breach_ms;   /* when the last one did */
 	uint64_t in_force_ms; /* since when they are */
 	bool fallen;
 	bool fallen_overwritten; /* after the VMI had shown our CID; else at once */
@@ -76,9 +77,11 @@ void mode_init(struct mode_core *m, enum mode_choice choice);
 void mode_set_policies(struct mode_core *m, enum mode_policies policies, const char *lacking,
 		       uint64_t now_ms);
 
-/** A VMI has started with a CID of somebody else's, or with none, although the policies are in force: those
- * that are stored do not work. (kube-apiserver has not run a mutating policy whose feature gate is off, and
- * does not look at the parameter of a policy that was removed and installed again, until it is restarted.) */
+/** A VMI has started with a CID of somebody else's, or with none, although the policies are in force. The
+ * second one within MODE_RETRY_MS shows that those that are stored do not work: a single one may have started
+ * in the moment in which somebody opened the hold. (kube-apiserver has not run a mutating policy whose
+ * feature gate is off, and does not look at the parameter of a policy that was removed and installed again,
+ * until it is restarted.) */
 void mode_breach(struct mode_core *m, uint64_t now_ms);
 
 /** The write for the VMI @uid was answered well, and the CID is not there. */
@@ -96,6 +99,9 @@ void mode_lasted(struct mode_core *m);
 /* ---- what follows ---- */
 
 enum mode mode_of(const struct mode_core *m);
+
+/** It has fallen back to observe by itself. */
+bool mode_has_fallen(const struct mode_core *m);
 
 /** They are in force, as far as is known. */
 bool mode_policies_work(const struct mode_core *m);

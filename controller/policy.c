@@ -38,7 +38,8 @@ struct policy_set {
 	json_t *built_in[POLICY_OBJECTS]; /* specs */
 	json_t *stored[POLICY_OBJECTS];   /* likewise, NULL: absent or not JSON */
 	bool there[POLICY_OBJECTS];
-	bool listed[POLICY_OBJECTS]; /* by the list that is under way */
+	bool as_built[POLICY_OBJECTS]; /* it is as it should be */
+	bool listed[POLICY_OBJECTS];   /* by the list that is under way */
 	bool known[POLICY_RESOURCES];
 	bool unreadable[POLICY_RESOURCES];
 	bool unserved[POLICY_RESOURCES]; /* that is why */
@@ -144,9 +145,54 @@ void policy_set_free(struct policy_set *p)
 
 /* ---- those of the cluster ---- */
 
+static bool denies(const json_t *spec)
+{
+	const json_t *actions = json_object_get(spec, "validationActions");
+	const json_t *action;
+	size_t i;
+
+	json_array_foreach(actions, i, action) if (json_is_string(action) && strcmp(json_string_value(action),
+										    "Deny") == 0) return true;
+	return false;
+}
+
+/* @stored and @built_in without the members that may differ. */
+static bool same_binding(const struct policy_set *p, const json_t *stored, const json_t *built_in)
+{
+	json_t *ours = json_deep_copy(built_in);
+	json_t *theirs = json_deep_copy(stored);
+	json_t *parameter = json_object_get(ours, "paramRef");
+	bool same;
+
+	(void)json_object_del(ours, "validationActions");
+	(void)json_object_del(theirs, "validationActions");
+	if (parameter != NULL)
+		(void)json_object_set_new(parameter, "namespace", json_string(p->namespace));
+	same = ours != NULL && theirs != NULL && json_equal(ours, theirs);
+	json_decref(ours);
+	json_decref(theirs);
+	return same;
+}
+
+static bool compare(const struct policy_set *p, enum policy_object object)
+{
+	const json_t *stored = p->stored[object];
+	const json_t *built_in = p->built_in[object];
+
+	if (stored == NULL)
+		return false;
+	if (objects[object].resource == POLICY_VALIDATING_BINDINGS)
+		return denies(stored) && same_binding(p, stored, built_in);
+	return json_equal(stored, built_in);
+}
+
 void policy_set_namespace(struct policy_set *p, const char *namespace)
 {
+	if (strcmp(p->namespace, namespace) == 0)
+		return;
 	(void)snprintf(p->namespace, sizeof(p->namespace), "%s", namespace);
+	for (int i = 0; i < POLICY_OBJECTS; i++)
+		p->as_built[i] = compare(p, (enum policy_object)i);
 }
 
 void policy_set_seen(struct policy_set *p, enum policy_object object, const char *spec, size_t len)
@@ -155,6 +201,7 @@ void policy_set_seen(struct policy_set *p, enum policy_object object, const char
 	p->stored[object] = spec != NULL ? json_loadb(spec, len, 0, NULL) : NULL;
 	p->there[object] = spec != NULL;
 	p->listed[object] = true;
+	p->as_built[object] = compare(p, object);
 }
 
 void policy_set_list_started(struct policy_set *p, enum policy_resource resource)
@@ -190,50 +237,9 @@ bool policy_set_known(const struct policy_set *p)
 	return true;
 }
 
-static bool denies(const json_t *spec)
-{
-	const json_t *actions = json_object_get(spec, "validationActions");
-	const json_t *action;
-	size_t i;
-
-	json_array_foreach(actions, i, action) if (json_is_string(action) && strcmp(json_string_value(action),
-										    "Deny") == 0) return true;
-	return false;
-}
-
-/* @stored and @built_in without the members that may differ. */
-static bool same_binding(const struct policy_set *p, const json_t *stored, const json_t *built_in)
-{
-	json_t *ours = json_deep_copy(built_in);
-	json_t *theirs = json_deep_copy(stored);
-	json_t *parameter = json_object_get(ours, "paramRef");
-	bool same;
-
-	(void)json_object_del(ours, "validationActions");
-	(void)json_object_del(theirs, "validationActions");
-	if (parameter != NULL)
-		(void)json_object_set_new(parameter, "namespace", json_string(p->namespace));
-	same = ours != NULL && theirs != NULL && json_equal(ours, theirs);
-	json_decref(ours);
-	json_decref(theirs);
-	return same;
-}
-
-static bool is_as_built(const struct policy_set *p, enum policy_object object)
-{
-	const json_t *stored = p->stored[object];
-	const json_t *built_in = p->built_in[object];
-
-	if (stored == NULL)
-		return false;
-	if (objects[object].resource == POLICY_VALIDATING_BINDINGS)
-		return denies(stored) && same_binding(p, stored, built_in);
-	return json_equal(stored, built_in);
-}
-
 bool policy_set_holds(const struct policy_set *p)
 {
-	return is_as_built(p, POLICY_HOLD) && is_as_built(p, POLICY_HOLD_BINDING);
+	return p->as_built[POLICY_HOLD] && p->as_built[POLICY_HOLD_BINDING];
 }
 
 bool policy_set_is_in_vain(const struct policy_set *p)
@@ -260,16 +266,17 @@ bool policy_set_in_force(const struct policy_set *p, char *why, size_t room)
 		enum policy_resource resource = objects[i].resource;
 
 		if (p->unserved[resource])
-			(void)snprintf(why, room,
-				       "this API server has no %s (Kubernetes 1.36 and later have; 1.34 and "
-				       "1.35 where they were switched on)",
-				       resources[resource].plural);
+			(void)snprintf(why, room, "this API server has no %s%s", resources[resource].plural,
+				       resource == POLICY_MUTATING || resource == POLICY_MUTATING_BINDINGS
+					       ? " (Kubernetes 1.36 and later have; 1.34 and 1.35 where they "
+						 "were switched on)"
+					       : "");
 		else if (p->unreadable[resource] || !p->known[resource])
 			(void)snprintf(why, room, "%s may not be read", resources[resource].plural);
 		else if (!p->there[i])
 			(void)snprintf(why, room, "%s %s is not installed", resources[resource].kind,
 				       objects[i].name);
-		else if (!is_as_built(p, (enum policy_object)i))
+		else if (!p->as_built[i])
 			(void)snprintf(why, room, "%s %s is not the one of this version",
 				       resources[resource].kind, objects[i].name);
 		if (why[0] != '\0')

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/backoff.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/macros.h"
 #include "controller/policy.h"
@@ -29,6 +28,9 @@ struct refusals {
 
 /* After so long without a write somebody else may change the hold as if for the first time. */
 #define CALM_MS 300000
+
+/* So long a write that was carried out may take to show in the watch, before it is done again. */
+#define WATCH_PATIENCE_MS 60000
 
 enum field { FIELD_NAME, FIELD_SPEC, FIELD_HOLD };
 
@@ -79,6 +81,8 @@ struct takeover {
 	char path[256];
 	bool calling;
 	bool writes_closed; /* what the last write says */
+	bool written;       /* it was carried out */
+	bool shown;         /* the watch has shown it since */
 	bool failing;
 	bool told_fight; /* that somebody else writes it too */
 	struct backoff backoff;
@@ -201,7 +205,8 @@ static void parameter_on_value(void *data, int field, const struct json_value *v
 
 static void parameter_on_object(void *data, enum reflector_event event, const char *rv)
 {
-	struct parameter *p = &((struct takeover *)data)->parameter;
+	struct takeover *t = data;
+	struct parameter *p = &t->parameter;
 
 	(void)rv;
 	if (!p->named)
@@ -209,6 +214,7 @@ static void parameter_on_object(void *data, enum reflector_event event, const ch
 	p->listed = true;
 	p->there = event != REFLECTOR_DELETED;
 	p->closed = p->there && p->says_on;
+	t->shown = t->shown || p->closed == t->writes_closed;
 }
 
 static void parameter_on_list_started(void *data)
@@ -323,8 +329,12 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 		return;
 	}
 	if (answer->error == 0 && answer->status >= 200 && answer->status < 300) {
-		/* What it is now the watch says, or what somebody else has made of it since. */
+		/* What it is now the watch says, or what somebody else has made of it since; where there is
+		 * none, this. */
 		t->failing = false;
+		t->written = true;
+		if (t->parameter.unreadable)
+			t->parameter.closed = t->writes_closed;
 		log_info(t->options.log, "the hold is set to %s", t->writes_closed ? "on" : "off");
 		return;
 	}
@@ -341,7 +351,7 @@ static void count_write(struct takeover *t, bool closed, uint64_t now_ms)
 	if (t->wrote_ms == 0 || closed != t->writes_closed || now_ms - t->wrote_ms > CALM_MS) {
 		backoff_reset(&t->backoff);
 		t->told_fight = false;
-	} else if (!t->failing && !t->told_fight) {
+	} else if (t->written && t->shown && !t->told_fight) {
 		t->told_fight = true;
 		log_warning(t->options.log,
 			    "somebody else changes ConfigMap %s/%s; to open the hold for good, delete it",
@@ -350,6 +360,7 @@ static void count_write(struct takeover *t, bool closed, uint64_t now_ms)
 	t->wrote_ms = now_ms;
 	t->retry_ms = now_ms + backoff_next(&t->backoff, t->options.rng);
 	t->writes_closed = closed;
+	t->written = t->shown = false;
 }
 
 static void write_hold(struct takeover *t, bool closed)
@@ -384,17 +395,20 @@ void takeover_follow(struct takeover *t, enum takeover_hold wanted, uint64_t now
 	const struct parameter *p = &t->parameter;
 	bool closed = wanted == TAKEOVER_CLOSED;
 	bool again = t->wrote_ms != 0 && closed == t->writes_closed;
+	uint64_t at_ms = t->written && !t->shown ? t->wrote_ms + WATCH_PATIENCE_MS : t->retry_ms;
 
 	if (t->closing || t->calling || wanted == TAKEOVER_LEAVE || !p->there || p->closed == closed) {
 		(void)uv_timer_stop(&t->timer);
 		return;
 	}
-	if (!again || now_ms >= t->retry_ms) {
+	if (!again || now_ms >= at_ms) {
 		count_write(t, closed, now_ms);
 		write_hold(t, closed);
-	} else {
-		uv_update_time(t->options.loop);                                    /* T3 */
-		(void)uv_timer_start(&t->timer, on_timer, t->retry_ms - now_ms, 0); /* never 0: T4 */
+		at_ms = t->retry_ms;
+	}
+	if (!t->calling) {
+		uv_update_time(t->options.loop);                              /* T3 */
+		(void)uv_timer_start(&t->timer, on_timer, at_ms - now_ms, 0); /* never 0: T4 */
 	}
 }
 

@@ -190,6 +190,7 @@ START_TEST(what_was_under_way_when_the_policies_came_does_not_count)
 	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
 	for (int i = 0; i < 3; i++)
 		mode_overwritten(&m, (const char *const[]){"a", "b", "c"}[i], MODE_GRACE_MS - 1);
+	mode_breach(&m, MODE_GRACE_MS - 2);
 	mode_breach(&m, MODE_GRACE_MS - 1);
 	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
 }
@@ -199,6 +200,10 @@ START_TEST(policies_that_do_not_work_are_not_in_force)
 {
 	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
 	mode_breach(&m, MODE_GRACE_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
+	mode_breach(&m, MODE_GRACE_MS + MODE_RETRY_MS);
+	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER); /* long after the first */
+	mode_breach(&m, MODE_GRACE_MS + MODE_RETRY_MS + 1);
 	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
 	ck_assert(!mode_policies_work(&m));
 	ck_assert_ptr_nonnull(strstr(mode_reason(&m, text), "restart kube-apiserver"));
@@ -207,8 +212,10 @@ START_TEST(policies_that_do_not_work_are_not_in_force)
 	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
 	given(MODE_CHOOSE_TAKEOVER, MODE_POLICIES_IN_FORCE);
 	mode_breach(&m, MODE_GRACE_MS);
+	mode_breach(&m, MODE_GRACE_MS);
 	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
 	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	mode_breach(&m, MODE_GRACE_MS);
 	mode_breach(&m, MODE_GRACE_MS);
 	ck_assert_ptr_null(strstr(mode_reason(&m, text), "restart"));
 }
@@ -221,6 +228,8 @@ START_TEST(a_breach_is_forgotten_after_ten_minutes)
 	given(MODE_AUTO, MODE_POLICIES_IN_FORCE);
 	ck_assert_uint_eq(mode_deadline(&m), UINT64_MAX);
 	mode_breach(&m, MODE_GRACE_MS);
+	ck_assert_uint_eq(mode_deadline(&m), UINT64_MAX);
+	mode_breach(&m, MODE_GRACE_MS);
 	mode_breach(&m, MODE_GRACE_MS + 1000);
 	ck_assert_uint_eq(mode_deadline(&m), again_ms);
 	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", again_ms - 1);
@@ -228,9 +237,23 @@ START_TEST(a_breach_is_forgotten_after_ten_minutes)
 	mode_set_policies(&m, MODE_POLICIES_IN_FORCE, "", again_ms);
 	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
 	mode_breach(&m, again_ms + MODE_GRACE_MS - 1);
+	mode_breach(&m, again_ms + MODE_GRACE_MS);
 	ck_assert_int_eq(mode_of(&m), MODE_TAKEOVER);
 	mode_breach(&m, again_ms + MODE_GRACE_MS);
 	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+}
+END_TEST
+
+START_TEST(only_new_writes_show_that_none_is_put_back_any_more)
+{
+	given(MODE_AUTO, MODE_POLICIES_LACKING);
+	three_are_reverted();
+	ck_assert(mode_has_fallen(&m));
+	mode_lasted(&m); /* it had its CID before */
+	ck_assert_int_eq(mode_of(&m), MODE_OBSERVE);
+	mode_assigned(&m);
+	ck_assert_int_eq(mode_of(&m), MODE_COEXIST);
+	ck_assert(!mode_has_fallen(&m));
 }
 END_TEST
 
@@ -248,6 +271,7 @@ int main(void)
 		what_was_under_way_when_the_policies_came_does_not_count,
 		policies_that_do_not_work_are_not_in_force,
 		a_breach_is_forgotten_after_ten_minutes,
+		only_new_writes_show_that_none_is_put_back_any_more,
 	};
 
 	return suite_run("mode", tests, ARRAY_LEN(tests));

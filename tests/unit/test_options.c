@@ -250,6 +250,8 @@ START_TEST(values_that_are_not_of_their_kind_are_refused)
 	char name[256] = "";
 
 	expect_bad("--mode: 'Auto' is not auto, takeover, coexist or observe", "--mode", "Auto");
+	expect_bad("--write-as needs a value: USER", "--write-as=");
+	expect_bad("--write-as needs a value: USER", "--write-as", "");
 	expect_bad("--write-as: 'a b' is not 1 to 1024 printable characters", "--write-as", "a b");
 	expect_bad("--feature-gate: 'On' is not auto, on or off", "--feature-gate", "On");
 	expect_bad("--log-level: 'warn' is not debug, info, warning or error", "--log-level", "warn");

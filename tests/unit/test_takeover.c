@@ -28,11 +28,13 @@ static unsigned int refused;    /* so often */
 static unsigned int absent;     /* answers with 404 */
 static bool may_read;           /* else 403 */
 static uint64_t patience_ms;
+static uint64_t skipped_ms; /* of the time that follow() is told */
 static int patch_status;
 static unsigned int patches;
 static char last_patch[64];
 static struct fake_conn *parameter_watch;
 static unsigned int version; /* of the ConfigMap */
+static bool late_watch;      /* the watch does not show what is written */
 static bool undo_first;      /* somebody undoes the first write before its answer is there */
 
 static void answer_list(struct fake_conn *conn, const char *items)
@@ -103,7 +105,7 @@ static void on_patch(struct fake_conn *conn, const struct fake_request *request)
 	ck_assert_str_eq(request->target, "/api/v1/namespaces/kubevirt/configmaps/vsock-cid-controller-hold");
 	(void)snprintf(last_patch, sizeof(last_patch), "%s", request->body);
 	patches++;
-	if (patch_status == 200) {
+	if (patch_status == 200 && !late_watch) {
 		watch_shows("MODIFIED", strstr(request->body, "on") != NULL ? "on" : "off");
 		if (undo_first && patches == 1)
 			watch_shows("MODIFIED", "off");
@@ -157,7 +159,7 @@ static void on_restarted(void *data, const char *resource, bool watch, enum refl
 static void on_turn(uv_prepare_t *prepare)
 {
 	(void)prepare;
-	takeover_follow(takeover, wanted, clock_boot_ms());
+	takeover_follow(takeover, wanted, clock_boot_ms() + skipped_ms);
 }
 
 static void given_cluster(const char *hold_now)
@@ -169,9 +171,9 @@ static void given_cluster(const char *hold_now)
 	wanted = TAKEOVER_LEAVE;
 	parameter_watch = NULL;
 	version = 10;
-	undo_first = broken = false;
+	undo_first = broken = late_watch = false;
 	refused = 0;
-	patience_ms = 0;
+	patience_ms = skipped_ms = 0;
 }
 
 static void given_takeover(void)
@@ -358,6 +360,27 @@ START_TEST(a_fight_is_fought_with_growing_pauses)
 }
 END_TEST
 
+/* The write is carried out; that the watch is late is no fight, and no reason to write again. */
+START_TEST(a_write_that_the_watch_does_not_show_yet_is_not_made_again)
+{
+	given_cluster("off");
+	late_watch = true;
+	given_takeover();
+	LOOP_UNTIL(&rig.loop, parameter_watch != NULL);
+	wanted = TAKEOVER_CLOSED;
+	LOOP_UNTIL(&rig.loop, patches == 1);
+	loop_run_turns(&rig.loop, 50);
+	skipped_ms = 30000;
+	loop_run_turns(&rig.loop, 50);
+	ck_assert_uint_eq(patches, 1);
+	watch_shows("MODIFIED", "on");
+	LOOP_UNTIL(&rig.loop, takeover_is_holding(takeover));
+	watch_shows("MODIFIED", "off");
+	LOOP_UNTIL(&rig.loop, patches == 2);
+	done();
+}
+END_TEST
+
 START_TEST(failures_of_the_server_say_nothing_about_what_is_there)
 {
 	given_cluster("on");
@@ -412,6 +435,7 @@ int main(void)
 		what_somebody_else_makes_of_it_is_set_right,
 		an_answer_says_less_than_the_watch,
 		a_fight_is_fought_with_growing_pauses,
+		a_write_that_the_watch_does_not_show_yet_is_not_made_again,
 		failures_of_the_server_say_nothing_about_what_is_there,
 		a_write_that_fails_is_tried_again,
 		who_may_not_write_leaves_it,
