@@ -28,19 +28,19 @@ the_manifests_take_nothing_but_their_own_namespace() {
 
 # may|may_not VERB RESOURCE [OPTION]...: as the ServiceAccount.
 may() {
-	is "may $*" yes "$(kubectl auth can-i "$@" --as system:serviceaccount:kubevirt:vsock-cid-controller 2>/dev/null)"
+	is "may $*" yes "$(kubectl auth can-i "$@" --as "$us" 2>/dev/null)"
 }
 
 may_not() {
-	is "may $*" no "$(kubectl auth can-i "$@" --as system:serviceaccount:kubevirt:vsock-cid-controller 2>/dev/null || true)"
+	is "may $*" no "$(kubectl auth can-i "$@" --as "$us" 2>/dev/null || true)"
 }
 
 # may_act_as SERVICEACCOUNT: what kubectl auth can-i cannot ask, as the resource is in no discovery.
 may_act_as() {
-	api POST /apis/authorization.k8s.io/v1/subjectaccessreviews application/json "$(jq -nc --arg name "$1" '{
+	api POST /apis/authorization.k8s.io/v1/subjectaccessreviews application/json "$(jq -nc --arg name "$1" --arg us "$us" '{
 		apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview",
-		spec: {user: "system:serviceaccount:kubevirt:vsock-cid-controller", resourceAttributes: {
-			namespace: "kubevirt", verb: "impersonate:serviceaccount", group: "authentication.k8s.io",
+		spec: {user: $us, resourceAttributes: {
+			namespace: ($us / ":")[2], verb: "impersonate:serviceaccount", group: "authentication.k8s.io",
 			resource: "serviceaccounts", name: $name}}}')" | jq .status.allowed
 }
 
@@ -94,4 +94,23 @@ every_request_of_the_controller_is_allowed() {
 		"$(grep -vc ' system:serviceaccount:kubevirt:vsock-cid-controller ' "$folder/requests" || true)"
 	is "requests refused" 0 "$(grep -cE ' 40[13]$' "$folder/requests" || true)"
 	sed 's/system:serviceaccount:kubevirt://' "$folder/requests" >>"$folder/saw"
+}
+
+# The overlay that manifests/README.md has for KubeVirt in the namespace cnv.
+it kube the_overlay_for_another_namespace_gives_the_rights_there
+the_overlay_for_another_namespace_gives_the_rights_there() {
+	local us=system:serviceaccount:cnv:vsock-cid-controller
+	own_server
+	ln -s "$(realpath "$manifests/..")" "$folder/manifests"
+	awk '/^```yaml$/ { block = 1; next } /^```$/ { block = 0 } block' "$manifests/../README.md" >"$folder/kustomization.yaml"
+	grep -q NamespaceTransformer "$folder/kustomization.yaml" || fail "manifests/README.md has no such overlay"
+	kubectl create namespace cnv >/dev/null
+	apply "$folder"
+	may patch configmaps/vsock-cid-controller-hold --namespace cnv
+	may update leases.coordination.k8s.io/vsock-cid-controller --namespace cnv
+	may watch virtualmachineinstances.kubevirt.io --all-namespaces
+	may_not patch configmaps/vsock-cid-controller-hold --namespace kubevirt
+	is "may act as KubeVirt's account there" true "$(may_act_as kubevirt-synchronization-controller)"
+	is "where hold looks" cnv "$(kubectl get validatingadmissionpolicybindings vsock-cid-controller-hold \
+		-o jsonpath='{.spec.paramRef.namespace}')"
 }

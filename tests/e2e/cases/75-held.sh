@@ -92,6 +92,7 @@ a_live_migration_keeps_the_cid_and_is_no_duplicate() {
 	uid=$(api GET "$(vmi_path e2e-a $name)" | jq -r .metadata.uid)
 	end_stand_in virt-controller
 	follow_history
+	# shellcheck disable=SC2016 # $uid is jq's
 	for filter in '.status.migrationState = {migrationUid: "m", sourceNode: "node01", targetNode: "node02",
 			sourceState: {virtualMachineInstanceUID: $uid, node: "node01"}, targetState: {virtualMachineInstanceUID: $uid}} |
 			.status.activePods["11111111-2222-3333-4444-555555555555"] = "node02"' \
