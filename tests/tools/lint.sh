@@ -9,6 +9,7 @@ passed=0
 failed=0
 mapfile -t c_sources < <(git ls-files '*.c')
 mapfile -t c_files < <(git ls-files '*.c' '*.h')
+mapfile -t bugs < <(git ls-files 'tests/sim/*.patch')
 mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
 
 # check NAME COUNT COMMAND...: COUNT is how many files it looks at; a check of no files is a failure.
@@ -88,6 +89,17 @@ guarantees_are_tested() {
   return "$status"
 }
 
+# The simulations' deliberate bugs, which take long to be tried.
+bugs_apply() {
+  local bug status=0
+  for bug; do
+    patch -p1 --dry-run --silent --force <"$bug" >/dev/null && continue
+    echo "$bug does not apply"
+    status=1
+  done
+  return "$status"
+}
+
 mkdir -p "$build/log"
 check format ${#c_files[@]} clang-format-16 --dry-run --Werror "${c_files[@]}"
 check shellcheck ${#scripts[@]} shellcheck -x "${scripts[@]}"
@@ -98,6 +110,7 @@ check function-length ${#c_sources[@]} short_functions
 check file-length ${#c_files[@]} short_files
 check top-level 1 top_level
 check guarantees-are-tested "$(guarantees | wc -l)" guarantees_are_tested
+check deliberate-bugs-apply ${#bugs[@]} bugs_apply "${bugs[@]}"
 check cppcheck ${#c_sources[@]} cpp_check
 check clang-tidy ${#c_sources[@]} tidy
 echo "lint: $passed passed, $failed failed"
