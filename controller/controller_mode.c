@@ -30,7 +30,7 @@ void controller_mode_notice(struct controller *c, const struct notice *n)
 		mode_lasted(&c->mode);
 }
 
-static void look_at_policies(struct controller *c)
+static void look_at_policies(struct controller *c, uint64_t now_ms)
 {
 	char lacking[MODE_TEXT_SIZE];
 	struct error err = {0};
@@ -42,7 +42,7 @@ static void look_at_policies(struct controller *c)
 		controller_fail(c);
 	}
 	policies = takeover_policies(c->takeover, lacking, sizeof(lacking));
-	mode_set_policies(&c->mode, policies, lacking, clock_boot_ms());
+	mode_set_policies(&c->mode, policies, lacking, now_ms);
 }
 
 /* ---- telling ---- */
@@ -183,7 +183,7 @@ void controller_follow_mode(struct controller *c)
 {
 	uint64_t now_ms = clock_boot_ms();
 
-	look_at_policies(c);
+	look_at_policies(c, now_ms);
 	tell_mode(c);
 	limit_writes(c, now_ms);
 	takeover_follow(c->takeover, wanted_hold(c, now_ms), now_ms);
