@@ -222,11 +222,8 @@ const struct option_rule option_rules[] = {
 
 	{.help = "KubeVirt"},
 	{"mode", "MODE", set_mode, AT(options.mode), .fallback = "auto",
-	 .help = "takeover: write CIDs, and nobody else can, while the admission policies are in force; "
-		 "coexist: "
-		 "write CIDs without them; observe: write nothing; auto: takeover where the policies are in "
-		 "force, "
-		 "else coexist"},
+	 .help = "takeover: write CIDs while the admission policies see to it that nobody else can; coexist: "
+		 "write without them; observe: write nothing; auto: whichever of them fits (see README)"},
 	{"write-as", "USER", set_user, AT(options.write_as), .fallback = "auto",
 	 .help = "user to act as when a CID is written, as KubeVirt (1.6 and later) undoes what others "
 		 "write; "
