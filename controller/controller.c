@@ -172,6 +172,7 @@ static int open_reflector(struct controller *c, struct reflector **out, const ch
 		.group = "kubevirt.io",
 		.versions = versions,
 		.resource = resource,
+		.streaming = true,
 		.fields = fields,
 		.field_count = count,
 		.handler = handler,

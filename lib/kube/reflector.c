@@ -196,8 +196,12 @@ static void reflector_relist_now(struct reflector *r)
 {
 	bool aborted = r->state == REFLECTOR_LISTING;
 	/* I9: who wants another list while one is under way, because memory is short, may want it again. */
-	struct reflector_verdict requested = {REFLECTOR_RESTART_REQUESTED, REFLECTOR_LIST,
-					      aborted ? REFLECTOR_SPREAD : REFLECTOR_NOW, 0, false};
+	struct reflector_verdict requested = {REFLECTOR_RESTART_REQUESTED,
+					      REFLECTOR_LIST,
+					      aborted ? REFLECTOR_SPREAD : REFLECTOR_NOW,
+					      0,
+					      false,
+					      false};
 
 	reflector_again(r, &requested, r->state != REFLECTOR_LISTING, NULL);
 }
@@ -207,9 +211,12 @@ void reflector_on_done(struct kube_call *call, const struct kube_answer *answer)
 	struct reflector *r = call->data;
 
 	r->in_call = false;
-	if (reflector_is_closing(r))
+	if (reflector_is_closing(r)) {
 		reflector_maybe_closed(r);
-	else if (r->relist && r->state != REFLECTOR_DISCOVERING)
+		return;
+	}
+	(void)uv_timer_stop(&r->timer); /* a streaming list's guard */
+	if (r->relist && r->state != REFLECTOR_DISCOVERING)
 		reflector_relist_now(r);
 	else
 		reflector_step_done(r, answer);
@@ -260,6 +267,7 @@ static int reflector_create_readers(struct reflector *r, struct error *err)
 		.max_text = o->max_text,
 		.max_frame = o->max_object,
 		.moved = reflector_on_moved,
+		.listed = o->streaming ? reflector_on_listed : NULL,
 		.data = r,
 	};
 	int rc;

@@ -8,9 +8,9 @@
  * newer than the list is gone.
  *
  * Glossary: *discovery* finds which version of the group is served; *list* is a consistent snapshot (first
- * list of a process: resourceVersion unset, I3) in pages; *watch* streams the changes after it; a *bookmark*
- * carries progress without an object; *410 Gone/Expired* means that the past is compacted and a new list is
- * needed.
+ * list of a process: resourceVersion unset, I3), in pages or, *streaming list*, as the beginning of the watch
+ * (LST-9); *watch* streams the changes after it; a *bookmark* carries progress without an object; *410
+ * Gone/Expired* means that the past is compacted and a new list is needed.
  *
  * Loop's thread only. Callbacks run from the loop, most of them while a body is being read (inside libcurl):
  * they must not start or cancel requests of the same client, nor relist or close another reflector on it;
@@ -68,8 +68,7 @@ struct reflector_handler {
 	void (*object)(void *data, enum reflector_event event, const char *rv);
 	/** A list begins (again): what an earlier one that did not end has shown is void as a list. */
 	void (*list_started)(void *data);
-	/** All pages of a list were read; @rv is the list's resourceVersion (that of its first page, LST-4).
-	 */
+	/** A list is whole; @rv is its resourceVersion (of pages that of the first one, LST-4). */
 	void (*list_done)(void *data, const char *rv);
 	/** A list is complete whose resourceVersion is older than what this reflector had
 	 * seen before: the server's data was restored from a backup. Comes before list_done. Between lists it
@@ -92,6 +91,10 @@ struct reflector_options {
 	 * namespace with fieldSelector=metadata.name=NAME, which RBAC allows by resourceNames. */
 	const char *namespace;
 	const char *name;
+	/** Lists are asked for as streaming ones: the server neither builds nor we wait for pages, and no
+	 * second request follows. While such a list is under way objects may be DELETED, too. A server that
+	 * does not give it is asked for pages instead (LST-12). */
+	bool streaming;
 	/** Wanted members, paths relative to the object, no path twice; whole ones up to 256 KiB. The
 	 * reflector reads some members itself and they cannot be named here: the object as such,
 	 * metadata.resourceVersion (handed to object()), and what a watch's ERROR event holds in the object's
@@ -104,7 +107,7 @@ struct reflector_options {
 	uint32_t page_size;          /* 500 */
 	uint32_t watch_timeout_s;    /* timeoutSeconds uniform in [t, 2t), t = 300 */
 	uint32_t watch_grace_ms;     /* own deadline = timeoutSeconds + this, 30,000 (WCH-9) */
-	uint32_t list_idle_ms;       /* longest silence within a list, 60,000 */
+	uint32_t list_idle_ms;       /* longest silence within a list, 60,000 (LST-13) */
 	uint32_t backoff_initial_ms; /* 800 */
 	uint32_t backoff_max_ms;     /* 30,000 */
 	uint32_t min_watch_ms;       /* least time between two watch starts, 1,000 (WCH-8) */

@@ -1,6 +1,6 @@
 /**
- * reflector_impl: the reflector's inside, shared by reflector.c (life, states, timer) and reflector_steps.c
- * (the requests and what their ends mean). Private.
+ * reflector_impl: the reflector's inside, shared by reflector.c (life, states, timer), reflector_steps.c
+ * (the requests and what their ends mean) and reflector_stream.c (streaming lists). Private.
  */
 #ifndef KUBE_REFLECTOR_IMPL_H
 #define KUBE_REFLECTOR_IMPL_H
@@ -50,10 +50,16 @@ struct reflector {
 	bool synced;
 
 	/* Of the list under way. */
+	bool streams; /* it is a streaming one; with state LISTING */
+	bool paged;   /* the next one is not (LST-12) */
 	bool unpaged; /* the next one is in one piece (LST-5) */
 	size_t listed;
 	char list_rv[RV_SIZE]; /* of its first page */
 	char *token;           /* for its next page, NULL for the first */
+
+	/* Of the streaming list under way. */
+	uint64_t stream_heard_ms; /* boot clock */
+	bool stalled;             /* given up for its silence */
 
 	/* Of the watch under way. */
 	uint64_t watch_started_ms; /* boot clock; of the last one, 0 before the first */
@@ -96,7 +102,40 @@ int reflector_step_start(struct reflector *r, enum reflector_step step, struct e
 /** The request of the present state has ended, and neither close nor relist wants something else. */
 void reflector_step_done(struct reflector *r, const struct kube_answer *answer);
 
+/** Where the objects are, and which: the beginning of r->path. */
+int reflector_path_begin(struct reflector *r, struct error *err);
+
+/** Adds NAME=VALUE to the query. */
+int reflector_path_add(struct reflector *r, const char *name, const char *value, struct error *err);
+
+/** Starts a GET of r->path whose answer arrives in pieces; @call: what differs. */
+int reflector_start_stream(struct reflector *r, struct kube_call call, struct error *err);
+
+/** Draws how long a watch is to live and starts it; the rest of its query is in r->path. */
+int reflector_watch_open(struct reflector *r, struct error *err);
+
+/** A list has ended without being whole. */
+void reflector_list_again(struct reflector *r, struct reflector_verdict verdict, const struct error *why);
+
+/** The list under way, which is one of r->list_rv, is whole: tells it. The handler may have closed the
+ * reflector when it returns. */
+void reflector_list_complete(struct reflector *r);
+
 /** watch_reader_options.moved */
 void reflector_on_moved(void *data, const char *rv);
+
+/* reflector_stream.c */
+
+/** Asks for a streaming list. As reflector_step_start(). */
+int reflector_stream_start(struct reflector *r, struct error *err);
+
+/** Bytes of it have arrived. */
+void reflector_stream_heard(struct reflector *r);
+
+/** It has ended before its end mark. */
+void reflector_stream_done(struct reflector *r, const struct kube_answer *answer);
+
+/** watch_reader_options.listed */
+void reflector_on_listed(void *data, const char *rv);
 
 #endif

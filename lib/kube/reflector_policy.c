@@ -38,7 +38,8 @@ static enum reflector_pace pace_of_expired(const struct reflector_watch_end *end
 
 static struct reflector_verdict after_error_event(const struct reflector_watch_end *end)
 {
-	struct reflector_verdict v = {REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false};
+	struct reflector_verdict v = {
+		REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false, false};
 
 	if (end->event == NULL)
 		return v;
@@ -55,8 +56,12 @@ static struct reflector_verdict after_error_event(const struct reflector_watch_e
 static struct reflector_verdict after_refused_watch(const struct reflector_watch_end *end)
 {
 	const struct kube_answer *answer = end->answer;
-	struct reflector_verdict v = {restart_of_status(&answer->failure), REFLECTOR_LIST, REFLECTOR_BACKOFF,
-				      retry_after(answer), false};
+	struct reflector_verdict v = {restart_of_status(&answer->failure),
+				      REFLECTOR_LIST,
+				      REFLECTOR_BACKOFF,
+				      retry_after(answer),
+				      false,
+				      false};
 
 	v.absent = answer->status == HTTP_NOT_FOUND;
 	if (v.absent)
@@ -72,9 +77,10 @@ static struct reflector_verdict after_refused_watch(const struct reflector_watch
 
 /* The stream ended: by the server, by the network, or by our own deadline. The history is still known, so the
  * next watch goes on where this one was (WCH-8). */
-static struct reflector_verdict after_stream(const struct reflector_watch_end *end)
+static struct reflector_verdict after_open_watch(const struct reflector_watch_end *end)
 {
-	struct reflector_verdict v = {REFLECTOR_RESTART_EOF, REFLECTOR_WATCH, REFLECTOR_SPREAD, 0, false};
+	struct reflector_verdict v = {
+		REFLECTOR_RESTART_EOF, REFLECTOR_WATCH, REFLECTOR_SPREAD, 0, false, false};
 
 	if (end->answer->error == -ETIMEDOUT && end->answer->status != 0)
 		v.reason = REFLECTOR_RESTART_STALLED;
@@ -92,8 +98,8 @@ static struct reflector_verdict after_stream(const struct reflector_watch_end *e
 
 struct reflector_verdict reflector_after_watch(const struct reflector_watch_end *end)
 {
-	static const struct reflector_verdict unreadable = {REFLECTOR_RESTART_DECODE, REFLECTOR_LIST,
-							    REFLECTOR_BACKOFF, 0, false};
+	static const struct reflector_verdict unreadable = {
+		REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false, false};
 
 	if (end->error_event)
 		return after_error_event(end);
@@ -101,12 +107,13 @@ struct reflector_verdict reflector_after_watch(const struct reflector_watch_end 
 		return unreadable;
 	if (end->answer->error == 0 && !is_2xx(end->answer->status))
 		return after_refused_watch(end);
-	return after_stream(end);
+	return after_open_watch(end);
 }
 
 struct reflector_verdict reflector_after_list(const struct kube_answer *answer, bool broken, bool first_page)
 {
-	struct reflector_verdict v = {REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false};
+	struct reflector_verdict v = {
+		REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false, false};
 
 	if (broken)
 		return v;
@@ -122,6 +129,43 @@ struct reflector_verdict reflector_after_list(const struct kube_answer *answer, 
 		v.step = REFLECTOR_DISCOVER;
 	else if (v.reason == REFLECTOR_RESTART_EXPIRED && !first_page)
 		v.pace = REFLECTOR_NOW; /* LST-5: once more, in full */
+	return v;
+}
+
+/* The server did not begin it. What it says may be about streaming lists only, and then a list in pages helps
+ * at once. */
+static struct reflector_verdict after_refused_stream(const struct kube_answer *answer)
+{
+	struct reflector_verdict v = reflector_after_list(answer, false, true);
+
+	v.paged = !v.absent && v.retry_after_s == 0 &&
+		  (v.reason == REFLECTOR_RESTART_REFUSED || v.reason == REFLECTOR_RESTART_FORBIDDEN);
+	if (v.paged)
+		v.pace = REFLECTOR_NOW;
+	return v;
+}
+
+struct reflector_verdict reflector_after_stream(const struct reflector_stream_end *end)
+{
+	/* A list in pages asks less of server and network: one of them will go through. */
+	struct reflector_verdict v = {
+		REFLECTOR_RESTART_DECODE, REFLECTOR_LIST, REFLECTOR_BACKOFF, 0, false, true};
+
+	if (end->stalled) {
+		v.reason = REFLECTOR_RESTART_STALLED;
+	} else if (end->error_event && end->event != NULL) {
+		v.reason = restart_of_status(end->event);
+		v.retry_after_s = end->event->retry_after_s;
+		v.paged = v.reason != REFLECTOR_RESTART_EXPIRED && v.reason != REFLECTOR_RESTART_THROTTLED;
+	} else if (!end->broken && !end->error_event) {
+		if (end->answer->error == 0 && !is_2xx(end->answer->status))
+			return after_refused_stream(end->answer);
+		v.reason = REFLECTOR_RESTART_EOF;
+		if (end->answer->error != 0) {
+			v = reflector_after_list(end->answer, false, true);
+			v.paged = v.reason == REFLECTOR_RESTART_STALLED;
+		}
+	}
 	return v;
 }
 

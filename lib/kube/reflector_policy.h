@@ -1,8 +1,8 @@
 /**
  * reflector_policy: what a reflector does after a list or a watch has ended, and why.
  *
- * The reaction table WCH-7 with our WCH-8, WCH-9, WCH-14 and the rules LST-3 to LST-5, as functions of facts:
- * no clock, no randomness, no I/O.
+ * The reaction table WCH-7 with our WCH-8, WCH-9, WCH-14 and the rules LST-3 to LST-5, LST-12 and LST-13, as
+ * functions of facts: no clock, no randomness, no I/O.
  */
 #ifndef KUBE_REFLECTOR_POLICY_H
 #define KUBE_REFLECTOR_POLICY_H
@@ -33,6 +33,7 @@ struct reflector_verdict {
 	enum reflector_pace pace;
 	uint32_t retry_after_s; /* what the server asked for, 0 where it did not */
 	bool absent;            /* 404: the resource is not served in this version */
+	bool paged;             /* the next list comes in pages; only after a streaming list */
 };
 
 struct reflector_watch_end {
@@ -54,6 +55,17 @@ struct reflector_verdict reflector_after_watch(const struct reflector_watch_end 
 /** A list, or the discovery before it, has failed. @broken: its body was not what it should be. @first_page:
  * false where pages had been read already. */
 struct reflector_verdict reflector_after_list(const struct kube_answer *answer, bool broken, bool first_page);
+
+struct reflector_stream_end {
+	const struct kube_answer *answer;
+	bool broken; /* as in reflector_watch_end, these three */
+	bool error_event;
+	const struct kube_status *event;
+	bool stalled; /* given up for its silence */
+};
+
+/** A streaming list has ended before its end mark. */
+struct reflector_verdict reflector_after_stream(const struct reflector_stream_end *end);
 
 /** Puts into words why @answer is a failure. Returns its code. */
 int reflector_explain(const struct kube_answer *answer, struct error *err);

@@ -16,7 +16,9 @@ static int on_data(struct kube_call *call, const char *bytes, size_t n)
 	if (r->object.stopped)
 		return -ECANCELED;
 	r->in_data = true;
-	if (r->state == REFLECTOR_WATCHING)
+	if (r->streams)
+		reflector_stream_heard(r);
+	if (r->state == REFLECTOR_WATCHING || r->streams)
 		r->data_rc = watch_reader_feed(r->watch_reader, bytes, n, &r->why);
 	else
 		r->data_rc = list_reader_feed(r->list_reader, bytes, n, &r->why);
@@ -42,8 +44,7 @@ static int start_call(struct reflector *r, struct kube_call call, struct error *
 	return rc;
 }
 
-/* A list or a watch; they arrive in pieces. */
-static int start_stream(struct reflector *r, struct kube_call call, struct error *err)
+int reflector_start_stream(struct reflector *r, struct kube_call call, struct error *err)
 {
 	call.on_data = on_data;
 	return start_call(r, call, err);
@@ -59,8 +60,7 @@ static int path_add_escaped(struct reflector *r, const char *text)
 	return rc;
 }
 
-/* Adds NAME=VALUE to the query. */
-static int path_add(struct reflector *r, const char *name, const char *value, struct error *err)
+int reflector_path_add(struct reflector *r, const char *name, const char *value, struct error *err)
 {
 	char before = strchr(buf_str(&r->path), '?') != NULL ? '&' : '?';
 	int rc = buf_printf(&r->path, "%c%s=", before, name);
@@ -70,8 +70,7 @@ static int path_add(struct reflector *r, const char *name, const char *value, st
 	return rc == 0 ? 0 : error_errno(err, rc, "query of the request");
 }
 
-/* The path of what is listed and watched, and which objects of it. */
-static int path_begin(struct reflector *r, struct error *err)
+int reflector_path_begin(struct reflector *r, struct error *err)
 {
 	const struct reflector_options *o = &r->options;
 	int rc;
@@ -151,17 +150,17 @@ static int page_start(struct reflector *r, struct error *err)
 	 * client-go relists from what its cache last saw (LST-2) and falls back to this; the consistent list
 	 * is simpler, cannot expire and cannot show a past older than what was seen. */
 	char limit[16];
-	int rc = path_begin(r, err);
+	int rc = reflector_path_begin(r, err);
 
 	(void)snprintf(limit, sizeof(limit), "%" PRIu32, r->unpaged ? 0 : r->options.page_size);
 	if (rc == 0)
-		rc = path_add(r, "limit", limit, err);
+		rc = reflector_path_add(r, "limit", limit, err);
 	if (rc == 0 && r->token != NULL)
-		rc = path_add(r, "continue", r->token, err);
+		rc = reflector_path_add(r, "continue", r->token, err);
 	list_reader_reset(r->list_reader);
 	if (rc != 0)
 		return rc;
-	return start_stream(
+	return reflector_start_stream(
 		r, (struct kube_call){.idle_timeout_ms = r->options.list_idle_ms, .accept_gzip = true}, err);
 }
 
@@ -171,7 +170,21 @@ static int list_start(struct reflector *r, struct error *err)
 	free(STEAL_POINTER(r->token));
 	r->listed = 0;
 	r->options.handler->list_started(r->options.handler_data);
-	return reflector_is_closing(r) ? 0 : page_start(r, err);
+	if (reflector_is_closing(r))
+		return 0;
+	r->streams = r->options.streaming && !r->paged;
+	return r->streams ? reflector_stream_start(r, err) : page_start(r, err);
+}
+
+void reflector_list_again(struct reflector *r, struct reflector_verdict verdict, const struct error *why)
+{
+	if (verdict.absent && take_version(r, r->version + 1)) {
+		/* The group is served in a version that lacks the resource; another may have it. */
+		verdict.absent = false;
+		verdict.step = REFLECTOR_LIST;
+		verdict.pace = REFLECTOR_NOW;
+	}
+	reflector_again(r, &verdict, false, why);
 }
 
 static void list_failed(struct reflector *r, const struct kube_answer *answer, bool broken,
@@ -179,15 +192,9 @@ static void list_failed(struct reflector *r, const struct kube_answer *answer, b
 {
 	struct reflector_verdict verdict = reflector_after_list(answer, broken, r->token == NULL);
 
-	if (verdict.absent && take_version(r, r->version + 1)) {
-		/* The group is served in a version that lacks the resource; another may have it. */
-		verdict.absent = false;
-		verdict.step = REFLECTOR_LIST;
-		verdict.pace = REFLECTOR_NOW;
-	}
 	if (verdict.reason == REFLECTOR_RESTART_EXPIRED && r->token != NULL)
 		r->unpaged = true;
-	reflector_again(r, &verdict, false, why);
+	reflector_list_again(r, verdict, why);
 }
 
 /* The server's history is shorter than ours: etcd was restored from a backup (WCH-11). */
@@ -203,11 +210,12 @@ static void list_tell_rewound(struct reflector *r)
 		r->options.handler->rewound(r->options.handler_data, r->rv, r->list_rv);
 }
 
-static void list_complete(struct reflector *r)
+void reflector_list_complete(struct reflector *r)
 {
 	const struct reflector_handler *handler = r->options.handler;
 
 	free(STEAL_POINTER(r->token));
+	r->paged = false;
 	r->unpaged = false;
 	list_tell_rewound(r);
 	if (reflector_is_closing(r))
@@ -216,10 +224,8 @@ static void list_complete(struct reflector *r)
 	r->synced = true;
 	r->unproven = true;
 	reflector_view_listed(&r->view, reflector_version(r), r->listed, r->rv);
-	handler->list_done(r->options.handler_data, r->rv);
 	/* The backoff is not reset here: a server that lists but cannot watch would be listed without end. */
-	if (!reflector_is_closing(r))
-		reflector_schedule(r, REFLECTOR_WATCH, 0);
+	handler->list_done(r->options.handler_data, r->rv);
 }
 
 /* A page was read: @next is the token of the following one. */
@@ -257,37 +263,47 @@ static void list_done(struct reflector *r, const struct kube_answer *answer)
 		memcpy(r->list_rv, list_reader_rv(r->list_reader),
 		       strlen(list_reader_rv(r->list_reader)) + 1);
 	r->listed += list_reader_count(r->list_reader);
-	if (*next != '\0')
+	if (*next != '\0') {
 		list_next_page(r, next);
-	else
-		list_complete(r);
+		return;
+	}
+	reflector_list_complete(r);
+	if (!reflector_is_closing(r))
+		reflector_schedule(r, REFLECTOR_WATCH, 0);
 }
 
 /* Watch */
 
-static int watch_start(struct reflector *r, struct error *err)
+int reflector_watch_open(struct reflector *r, struct error *err)
 {
 	const struct reflector_options *o = &r->options;
 	char life[16];
-	int rc = path_begin(r, err);
+	int rc;
 
 	r->watch_life_s = o->watch_timeout_s + (uint32_t)rng_below(o->rng, o->watch_timeout_s);
 	(void)snprintf(life, sizeof(life), "%" PRIu32, r->watch_life_s);
-	if (rc == 0)
-		rc = path_add(r, "watch", "1", err);
-	if (rc == 0)
-		rc = path_add(r, "allowWatchBookmarks", "true", err);
-	if (rc == 0)
-		rc = path_add(r, "resourceVersion", r->rv, err);
-	if (rc == 0)
-		rc = path_add(r, "timeoutSeconds", life, err);
+	rc = reflector_path_add(r, "timeoutSeconds", life, err);
 	if (rc != 0)
 		return rc;
-	watch_reader_reset(r->watch_reader);
 	r->heard = false;
 	r->watch_started_ms = clock_boot_ms();
-	return start_stream(r, (struct kube_call){.timeout_ms = r->watch_life_s * 1000 + o->watch_grace_ms},
-			    err);
+	return reflector_start_stream(
+		r, (struct kube_call){.timeout_ms = r->watch_life_s * 1000 + o->watch_grace_ms}, err);
+}
+
+static int watch_start(struct reflector *r, struct error *err)
+{
+	int rc = reflector_path_begin(r, err);
+
+	if (rc == 0)
+		rc = reflector_path_add(r, "watch", "1", err);
+	if (rc == 0)
+		rc = reflector_path_add(r, "allowWatchBookmarks", "true", err);
+	if (rc == 0)
+		rc = reflector_path_add(r, "resourceVersion", r->rv, err);
+	watch_reader_reset(r->watch_reader, false);
+	r->streams = false;
+	return rc != 0 ? rc : reflector_watch_open(r, err);
 }
 
 /* The watch works: what went wrong before it is over. */
@@ -358,5 +374,8 @@ void reflector_step_done(struct reflector *r, const struct kube_answer *answer)
 		[REFLECTOR_WATCHING] = watch_done,
 	};
 
-	dones[r->state](r, answer);
+	if (r->state == REFLECTOR_LISTING && r->streams)
+		reflector_stream_done(r, answer);
+	else
+		dones[r->state](r, answer);
 }

@@ -12,16 +12,20 @@ enum watch_field {
 	WATCH_STATUS_REASON,
 	WATCH_STATUS_MESSAGE,
 	WATCH_STATUS_RETRY,
+	WATCH_END_MARK,
 };
 
 struct watch_reader {
 	struct json_filter *filter;
 	struct json_reader *reader;
 	struct watch_reader_options options;
+	bool listing; /* before the end mark of the list that it begins with */
+	size_t listed;
 	/* Of the frame being read. */
 	char type[16];
 	bool has_object;
 	bool is_status;
+	bool is_end_mark;
 	struct kube_status status;
 	struct error why; /* a frame was refused: in which words */
 };
@@ -31,6 +35,7 @@ static void watch_frame_reset(struct watch_reader *wr)
 	wr->type[0] = '\0';
 	wr->has_object = false;
 	wr->is_status = false;
+	wr->is_end_mark = false;
 	wr->status = (struct kube_status){0};
 }
 
@@ -62,16 +67,15 @@ static void watch_begin_object(struct watch_reader *wr)
 {
 	wr->has_object = true;
 	wr->is_status = false;
+	wr->is_end_mark = false;
 	wr->status = (struct kube_status){0};
 	reflector_object_begin(wr->options.object);
 }
 
-static void watch_read_status_kind(struct watch_reader *wr, const struct json_value *value)
+static bool is_text(const struct json_value *value, const char *text)
 {
-	char kind[sizeof("Status") + 1];
-
-	copy_text(kind, sizeof(kind), value);
-	wr->is_status = strcmp(kind, "Status") == 0;
+	return value->kind == JSON_VALUE_STRING && value->len == strlen(text) &&
+	       memcmp(value->text, text, value->len) == 0;
 }
 
 static int watch_on_value(void *data, int field, const struct json_value *value)
@@ -86,7 +90,10 @@ static int watch_on_value(void *data, int field, const struct json_value *value)
 		watch_begin_object(wr);
 		break;
 	case WATCH_STATUS_KIND:
-		watch_read_status_kind(wr, value);
+		wr->is_status = is_text(value, "Status");
+		break;
+	case WATCH_END_MARK:
+		wr->is_end_mark = is_text(value, "true");
 		break;
 	case WATCH_STATUS_CODE:
 		wr->status.code = (int)read_number(value, 999);
@@ -143,10 +150,45 @@ static int watch_error_event(struct watch_reader *wr)
 			 s->message);
 }
 
-static int watch_frame_end(struct watch_reader *wr)
+/* A bookmark ends the list, or says nothing yet. */
+static int watch_list_bookmark(struct watch_reader *wr)
+{
+	const char *rv = wr->options.object->rv;
+
+	if (!wr->is_end_mark)
+		return 0;
+	if (*rv == '\0')
+		return error_set(&wr->why, -EBADMSG, "the list's end mark has no resourceVersion");
+	wr->listing = false;
+	wr->options.listed(wr->options.data, rv);
+	return 0;
+}
+
+/* An event within the list. */
+static void watch_list_event(struct watch_reader *wr, enum reflector_event event)
+{
+	if (event == REFLECTOR_ADDED)
+		wr->listed++;
+	else if (event == REFLECTOR_DELETED && wr->listed > 0)
+		wr->listed--;
+	reflector_object_end(wr->options.object,
+			     event == REFLECTOR_DELETED ? REFLECTOR_DELETED : REFLECTOR_LISTED);
+}
+
+static void watch_event(struct watch_reader *wr, int event)
 {
 	struct reflector_object *object = wr->options.object;
+
+	if (event >= 0)
+		reflector_object_end(object, (enum reflector_event)event);
+	if (!object->stopped)
+		wr->options.moved(wr->options.data, object->rv);
+}
+
+static int watch_frame_end(struct watch_reader *wr)
+{
 	int event = event_of_type(wr->type);
+	int rc = 0;
 
 	if (strcmp(wr->type, "ERROR") == 0)
 		return watch_error_event(wr);
@@ -154,11 +196,13 @@ static int watch_frame_end(struct watch_reader *wr)
 		return error_set(&wr->why, -EBADMSG, "not a watch event: type \"%s\"", wr->type);
 	if (!wr->has_object)
 		return error_set(&wr->why, -EBADMSG, "a watch event without object");
-	if (event >= 0)
-		reflector_object_end(object, (enum reflector_event)event);
-	if (!object->stopped)
-		wr->options.moved(wr->options.data, object->rv);
-	return object->stopped ? -ECANCELED : 0;
+	if (!wr->listing)
+		watch_event(wr, event);
+	else if (event >= 0)
+		watch_list_event(wr, (enum reflector_event)event);
+	else
+		rc = watch_list_bookmark(wr);
+	return wr->options.object->stopped ? -ECANCELED : rc;
 }
 
 static int watch_on_document(void *data)
@@ -176,7 +220,7 @@ static int watch_want(struct watch_reader *wr)
 	static const char *const object[] = {"object", NULL};
 	static const struct {
 		int field;
-		const char *path[4];
+		const char *path[5];
 	} own[] = {
 		{WATCH_TYPE, {"type"}},
 		{WATCH_OBJECT, {"object"}},
@@ -185,11 +229,13 @@ static int watch_want(struct watch_reader *wr)
 		{WATCH_STATUS_REASON, {"object", "reason"}},
 		{WATCH_STATUS_MESSAGE, {"object", "message"}},
 		{WATCH_STATUS_RETRY, {"object", "details", "retryAfterSeconds"}},
+		{WATCH_END_MARK, {"object", "metadata", "annotations", "k8s.io/initial-events-end"}},
 	};
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(own) && rc == 0; i++)
-		rc = json_filter_add(wr->filter, NULL, own[i].path, own[i].field);
+		if (own[i].field != WATCH_END_MARK || wr->options.listed != NULL)
+			rc = json_filter_add(wr->filter, NULL, own[i].path, own[i].field);
 	if (rc == 0)
 		rc = reflector_object_want(wr->options.object, wr->filter, object);
 	return rc == -EEXIST || rc == -E2BIG ? -EINVAL : rc;
@@ -224,10 +270,17 @@ int watch_reader_create(struct watch_reader **out, const struct watch_reader_opt
 	return 0;
 }
 
-void watch_reader_reset(struct watch_reader *wr)
+void watch_reader_reset(struct watch_reader *wr, bool listing)
 {
 	json_reader_reset(wr->reader);
 	watch_frame_reset(wr);
+	wr->listing = listing;
+	wr->listed = 0;
+}
+
+size_t watch_reader_listed(const struct watch_reader *wr)
+{
+	return wr->listed;
 }
 
 int watch_reader_feed(struct watch_reader *wr, const char *bytes, size_t n, struct error *err)

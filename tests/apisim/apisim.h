@@ -7,6 +7,7 @@
 #ifndef APISIM_APISIM_H
 #define APISIM_APISIM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -28,6 +29,7 @@ struct apisim_options {
 	uint32_t rv_wait_ms;  /* how long a list waits for a revision from the future */
 	uint32_t compact_ms;  /* interval of the compaction that lets old lists expire */
 	uint64_t seed;        /* of everything random: names, uids, faults */
+	bool no_watch_list;   /* refuses streaming lists, as servers before 1.34 may (LST-9) */
 };
 
 struct apisim {

@@ -28,6 +28,7 @@ static const char usage[] =
 	"  --rv-wait-ms N       how long a list waits for a revision from the future (default 3000)\n"
 	"  --compact-ms N       interval of the compaction that lets old lists expire (default 300000)\n"
 	"  --seed N             of random faults, names and uids (default 1)\n"
+	"  --no-watch-list      refuse sendInitialEvents, as a server without streaming lists\n"
 	"  --help\n"
 	"The port is printed on stdout. README.md says what the server can and how to make it fail.\n";
 
@@ -46,12 +47,19 @@ static unsigned long long option_number(const char *name, const char *text, unsi
 static void read_options(struct program *p, int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"port", required_argument, NULL, 'p'},        {"port-file", required_argument, NULL, 'f'},
-		{"kubeconfig", required_argument, NULL, 'k'},  {"token", required_argument, NULL, 't'},
-		{"history", required_argument, NULL, 'h'},     {"watch-lag", required_argument, NULL, 'l'},
-		{"bookmark-ms", required_argument, NULL, 'b'}, {"rv-wait-ms", required_argument, NULL, 'r'},
-		{"compact-ms", required_argument, NULL, 'c'},  {"seed", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, '?' + 1},          {NULL, 0, NULL, 0},
+		{"port", required_argument, NULL, 'p'},
+		{"port-file", required_argument, NULL, 'f'},
+		{"kubeconfig", required_argument, NULL, 'k'},
+		{"token", required_argument, NULL, 't'},
+		{"history", required_argument, NULL, 'h'},
+		{"watch-lag", required_argument, NULL, 'l'},
+		{"bookmark-ms", required_argument, NULL, 'b'},
+		{"rv-wait-ms", required_argument, NULL, 'r'},
+		{"compact-ms", required_argument, NULL, 'c'},
+		{"seed", required_argument, NULL, 's'},
+		{"no-watch-list", no_argument, NULL, 'w'},
+		{"help", no_argument, NULL, '?' + 1},
+		{NULL, 0, NULL, 0},
 	};
 	struct apisim_options *o = &p->options;
 	int index = 0;
@@ -80,6 +88,8 @@ static void read_options(struct program *p, int argc, char **argv)
 			o->compact_ms = (uint32_t)option_number(name, optarg, 86400000);
 		else if (c == 's')
 			o->seed = option_number(name, optarg, UINT64_MAX);
+		else if (c == 'w')
+			o->no_watch_list = true;
 		else if (c == '?' + 1)
 			exit(fputs(usage, stdout) < 0);
 		else

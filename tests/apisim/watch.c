@@ -346,6 +346,22 @@ static void start(struct exchange *x, const struct list_options *o)
 	watch_pump(x->watch);
 }
 
+/* The server has no streaming lists: says so to who asks for one. */
+static bool refused(struct exchange *x)
+{
+	struct field_errors e = {.count = 0};
+	bool asked = query_get(&x->request->query, "sendInitialEvents") != NULL;
+
+	if (!x->sim->options.no_watch_list || !asked)
+		return false;
+	field_errors_add(&e, FIELD_FORBIDDEN, "sendInitialEvents",
+			 "sendInitialEvents is forbidden for watch unless the WatchList feature gate is "
+			 "enabled");
+	status_invalid(&x->response, "meta.k8s.io", "ListOptions", "", &e);
+	field_errors_free(&e);
+	return true;
+}
+
 void handle_watch(struct exchange *x)
 {
 	const struct collection *c = store_collection(&x->sim->store, x->route.resource);
@@ -354,7 +370,8 @@ void handle_watch(struct exchange *x)
 
 	watch_free(x->watch); /* of an earlier request on this connection */
 	x->watch = NULL;
-	if (list_options_read(&o, &x->request->query, x->route.resource, true, &x->response) != 0) {
+	if (list_options_read(&o, &x->request->query, x->route.resource, true, &x->response) != 0 ||
+	    refused(x)) {
 		list_options_free(&o);
 		return;
 	}

@@ -298,6 +298,89 @@ START_TEST(a_watch_without_a_version_begins_with_what_is_there)
 }
 END_TEST
 
+/* A streaming list of the case's VMIs (LST-9). */
+static struct api_watch *stream_vmis(struct talk *t, const char *more)
+{
+	return talk_watch(t, talk_format(t,
+					 "%s?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
+					 "&resourceVersionMatch=NotOlderThan&timeoutSeconds=60%s",
+					 talk_vmis(t), more));
+}
+
+/* The next frame, the end mark of a streaming list. */
+static const json_t *expect_end_mark(struct talk *t, struct api_watch *watch)
+{
+	const json_t *frame = talk_event(t, watch);
+	const json_t *object = json_object_get(frame, "object");
+	const json_t *notes = json_object_get(json_object_get(object, "metadata"), "annotations");
+
+	ck_assert_str_eq(api_text(frame, "type"), "BOOKMARK");
+	ck_assert_str_eq(api_text(object, "kind"), "VirtualMachineInstance");
+	ck_assert_ptr_nonnull(notes);
+	ck_assert_str_eq(json_string_value(json_object_get(notes, "k8s.io/initial-events-end")), "true");
+	return object;
+}
+
+START_TEST(a_streaming_list_shows_all_then_its_end_mark_then_what_changes)
+{
+	static const char *const from[] = {"", "&resourceVersion="};
+
+	for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+		AUTO_TALK struct talk t;
+		AUTO_WATCH struct api_watch *watch = NULL;
+		const json_t *mark;
+		unsigned long long last;
+
+		talk_open(&t);
+		talk_given_vmi(&t, "a", NULL);
+		talk_given_vmi(&t, "b", "{'phase':'Pending','VSOCKCID':77}");
+		talk_given_vmi(&t, "gone", NULL);
+		talk_delete(&t, talk_vmi(&t, "gone"));
+		last = talk_number(talk_list_version(&t));
+		talk_merge_patch(&t, talk_vmi(&t, "a"), "{'status':{'phase':'Pending'}}");
+		watch = stream_vmis(&t, from[i]);
+		talk_expect_event(&t, watch, "ADDED", "a");
+		talk_expect_event(&t, watch, "ADDED", "b");
+		mark = expect_end_mark(&t, watch);
+		ck_assert_uint_gt(version_of(mark), last);
+		talk_given_vmi(&t, "c", NULL);
+		ck_assert_uint_gt(talk_number(talk_version(&t, "c")), version_of(mark));
+		talk_expect_event(&t, watch, "ADDED", "c");
+	}
+}
+END_TEST
+
+START_TEST(a_streaming_list_of_nothing_is_an_end_mark)
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+
+	talk_open(&t);
+	watch = stream_vmis(&t, "");
+	ck_assert_uint_gt(version_of(expect_end_mark(&t, watch)), 0);
+	talk_given_vmi(&t, "a", NULL);
+	talk_expect_event(&t, watch, "ADDED", "a");
+}
+END_TEST
+
+START_TEST(without_bookmarks_a_streaming_list_has_no_end_mark)
+{
+	AUTO_TALK struct talk t;
+	AUTO_WATCH struct api_watch *watch = NULL;
+
+	talk_open(&t);
+	talk_given_vmi(&t, "a", NULL);
+	watch = talk_watch(&t,
+			   talk_format(&t,
+				       "%s?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+				       "&timeoutSeconds=60",
+				       talk_vmis(&t)));
+	talk_expect_event(&t, watch, "ADDED", "a");
+	talk_given_vmi(&t, "b", NULL);
+	talk_expect_event(&t, watch, "ADDED", "b");
+}
+END_TEST
+
 START_TEST(senseless_watches_are_refused_by_http_code)
 {
 	static const struct {
@@ -307,6 +390,8 @@ START_TEST(senseless_watches_are_refused_by_http_code)
 		{"resourceVersion=abc", 500},
 		{"resourceVersion=1&resourceVersionMatch=Exact", 422},
 		{"resourceVersion=1&fieldSelector=status.phase%3DRunning", 400},
+		{"sendInitialEvents=true", 422},
+		{"sendInitialEvents=true&resourceVersionMatch=Exact&resourceVersion=1", 422},
 	};
 	AUTO_TALK struct talk t;
 
@@ -359,6 +444,9 @@ void watches_cases(struct cases *c)
 		a_version_the_server_has_forgotten_is_a_410_inside_the_stream,
 		a_watch_from_the_future_is_silent,
 		a_watch_without_a_version_begins_with_what_is_there,
+		a_streaming_list_shows_all_then_its_end_mark_then_what_changes,
+		a_streaming_list_of_nothing_is_an_end_mark,
+		without_bookmarks_a_streaming_list_has_no_end_mark,
 		senseless_watches_are_refused_by_http_code,
 		two_watches_see_the_same_events,
 	};

@@ -273,6 +273,75 @@ START_TEST(failures_are_put_into_words)
 }
 END_TEST
 
+#define assert_stream_verdict(v, want_reason, want_pace, want_paged)                                         \
+	do {                                                                                                 \
+		struct reflector_verdict w_ = (v);                                                           \
+		assert_verdict(w_, want_reason, REFLECTOR_LIST, want_pace);                                  \
+		ck_assert_int_eq(w_.paged, want_paged);                                                      \
+	} while (0)
+
+START_TEST(a_refused_stream_leads_to_pages_unless_time_or_the_path_is_wrong)
+{
+	struct kube_answer invalid = answered(422, "Invalid");
+	struct kube_answer forbidden = answered(403, "Forbidden");
+	struct kube_answer busy = answered(429, "TooManyRequests");
+	struct kube_answer starting = answered(503, "ServiceUnavailable");
+	struct kube_answer absent = answered(404, "NotFound");
+	struct reflector_stream_end end = {.answer = &invalid};
+
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_NOW, true);
+	end.answer = &forbidden;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_FORBIDDEN, REFLECTOR_NOW, true);
+	end.answer = &busy;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_THROTTLED, REFLECTOR_BACKOFF,
+			      false);
+	starting.retry_after = true;
+	starting.retry_after_s = 5;
+	end.answer = &starting;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_REFUSED, REFLECTOR_BACKOFF,
+			      false);
+	ck_assert_uint_eq(reflector_after_stream(&end).retry_after_s, 5);
+	end.answer = &absent;
+	assert_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_ABSENT, REFLECTOR_DISCOVER,
+		       REFLECTOR_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_stream_that_ends_before_its_mark_is_no_list)
+{
+	struct kube_answer eof = answered(200, "");
+	struct kube_answer lost = failed(-ECONNRESET, 200);
+	struct kube_answer refused = failed(-ECONNREFUSED, 0);
+	struct kube_answer late = failed(-ETIMEDOUT, 200);
+	struct kube_answer cancelled = failed(-ECANCELED, 200);
+	struct kube_status expired = {.code = 410, .reason = "Expired"};
+	struct reflector_stream_end end = {.answer = &eof};
+
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_EOF, REFLECTOR_BACKOFF, true);
+	end.answer = &lost;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_BACKOFF,
+			      false);
+	end.answer = &refused;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_BACKOFF,
+			      false);
+	end.answer = &late;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_BACKOFF,
+			      true);
+	end = (struct reflector_stream_end){.answer = &cancelled, .stalled = true};
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_BACKOFF,
+			      true);
+	end = (struct reflector_stream_end){.answer = &cancelled, .broken = true};
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_BACKOFF,
+			      true);
+	end.error_event = true;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_DECODE, REFLECTOR_BACKOFF,
+			      true);
+	end.event = &expired;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_EXPIRED, REFLECTOR_BACKOFF,
+			      false);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -291,6 +360,8 @@ int main(void)
 		a_404_asks_what_is_served,
 		a_list_that_broke_off_is_listed_again,
 		failures_are_put_into_words,
+		a_refused_stream_leads_to_pages_unless_time_or_the_path_is_wrong,
+		a_stream_that_ends_before_its_mark_is_no_list,
 	};
 
 	return suite_run("reflector_policy", tests, ARRAY_LEN(tests));

@@ -94,7 +94,7 @@ static int read_watch_in_steps(struct fixture *fx, const char *text, size_t step
 
 	buf_reset(&fx->seen.text);
 	fx->moved[0] = '\0';
-	watch_reader_reset(fx->watch);
+	watch_reader_reset(fx->watch, false);
 	if (step == 0)
 		step = len;
 	for (size_t at = 0; at < len && rc == 0; at += step)

@@ -1,8 +1,9 @@
 /**
  * test_reflector_server: a reflector and the server it talks to, in one loop, with scripted answers.
  *
- * Each kind of request (discovery, list, watch) has a script of replies; after its end the defaults answer:
- * both versions are served, the list is empty at resourceVersion 10, a watch stays open and silent.
+ * Each kind of request (discovery, list, watch, streaming list) has a script of replies; after its end the
+ * defaults answer: both versions are served, the list is empty at resourceVersion 10, a watch stays open and
+ * silent, a streaming list ends with its mark at resourceVersion 10 and stays open.
  */
 #ifndef TEST_REFLECTOR_SERVER_H
 #define TEST_REFLECTOR_SERVER_H
@@ -23,7 +24,7 @@
 #include "support/suite.h"
 #include "test_reflector_seen.h"
 
-enum kind { DISCOVERY, LIST, WATCH, KINDS };
+enum kind { DISCOVERY, LIST, WATCH, STREAM, KINDS };
 
 enum then {
 	WHOLE, /* an answer with Content-Length */
@@ -64,6 +65,9 @@ struct reply {
 #define PAGE(rv, token, items)                                                                               \
 	"{\"metadata\":{\"resourceVersion\":\"" rv "\",\"continue\":\"" token "\"},\"items\":[" items "]}"
 #define EVENT(type, name, rv) "{\"type\":\"" type "\",\"object\":" ITEM(name, rv) "}\n"
+#define END_MARK(rv)                                                                                         \
+	"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" rv                         \
+	"\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n"
 #define STATUS(code, reason, more)                                                                           \
 	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"code\":" #code                  \
 	",\"reason\":\"" reason "\",\"message\":\"no: " reason "\"" more "}"
@@ -96,6 +100,8 @@ struct fixture {
 
 static inline enum kind kind_of(const char *target)
 {
+	if (strstr(target, "sendInitialEvents=true") != NULL)
+		return STREAM;
 	if (strstr(target, "watch=1") != NULL)
 		return WATCH;
 	return strstr(target, "limit=") != NULL ? LIST : DISCOVERY;
@@ -127,6 +133,7 @@ static inline void on_request(void *data, struct fake_conn *conn, const struct f
 		[DISCOVERY] = {200, APIGROUP(VERSION("v1") "," VERSION("v1alpha3")), WHOLE, NULL},
 		[LIST] = {200, PAGE("10", "", ""), WHOLE, NULL},
 		[WATCH] = {200, "", STAY, NULL},
+		[STREAM] = {200, END_MARK("10"), STAY, NULL},
 	};
 	struct fixture *fx = data;
 	enum kind kind = kind_of(request->target);

@@ -308,10 +308,10 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 			   r->path, (int)r->body_len, r->body);
 	if (letter->kind == LETTER_VMI)
 		check_cid(p, letter);
-	if (letter->shows_vmis && letter->watches && writer->listing)
+	if (letter->shows_vmis && letter->watches && !letter->streams && writer->listing)
 		world_fail(p->world, "I3", "%s watches after a list that was not whole", p->name);
 	if (letter->shows_vmis)
-		writer->listing = !letter->watches;
+		writer->listing = !letter->watches || letter->streams;
 	writer->unanswered += letter->kind == LETTER_VMI;
 	/* LE-11 */
 	if (letter->kind == LETTER_LEASE && letter->frees && writer->unanswered > 0)
@@ -321,7 +321,7 @@ void auditor_sent(struct process *p, const struct posted *r, struct letter *lett
 
 /* ---- answers ---- */
 
-static void read_answered(struct writer *writer, const struct letter *letter)
+void auditor_listed(struct writer *writer, const struct letter *letter)
 {
 	writer->listed_vmis = writer->listed_vmis || letter->lists_vmis;
 	writer->listed_crs = writer->listed_crs || letter->lists_crs;
@@ -389,8 +389,8 @@ void auditor_answered(struct process *p, const struct letter *letter, int status
 		note_outcome(auditor_request(writer, letter->uid, letter->cid), status);
 	if (status < 200 || status > 299)
 		return;
-	if (letter->kind == LETTER_READ)
-		read_answered(writer, letter);
+	if (letter->kind == LETTER_READ && !letter->watches)
+		auditor_listed(writer, letter);
 	else if (letter->kind == LETTER_LEASE && letter->claims)
 		lease_answered(p, letter);
 }

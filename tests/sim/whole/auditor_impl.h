@@ -32,6 +32,9 @@ void auditor_note_use(struct world *w, uint32_t cid);
 void auditor_note_change(struct world *w, uint64_t rv);
 void auditor_note_lease(struct world *w, uint64_t rv);
 
+/* What @letter has asked for is whole: all VMIs, or all CRs. */
+void auditor_listed(struct writer *writer, const struct letter *letter);
+
 /* The answer to its raising to @term counts. */
 void auditor_note_raised(struct writer *writer, uint32_t term);
 

@@ -99,6 +99,17 @@ static void show_vmi(struct writer *writer, const char *uid)
 			writer->asked[i].unseen = false;
 }
 
+/* The bookmark that makes a streaming list whole. */
+static bool is_end_mark(struct tree *t, const struct node *frame)
+{
+	const struct node *meta = node_get(node_get(frame, "object"), "metadata");
+	const struct node *notes = node_get(meta, "annotations");
+	const char *type = node_str(t, node_get(frame, "type"), NULL);
+	const char *mark = node_str(t, node_get(notes, "k8s.io/initial-events-end"), NULL);
+
+	return type != NULL && strcmp(type, "BOOKMARK") == 0 && mark != NULL && strcmp(mark, "true") == 0;
+}
+
 void auditor_heard(struct process *p, const struct letter *letter, const char *text, size_t len)
 {
 	struct writer *writer = writer_of(p->world, p->serial);
@@ -108,8 +119,13 @@ void auditor_heard(struct process *p, const struct letter *letter, const char *t
 	const char *uid;
 	uint64_t rv = 0;
 
+	bool whole = !letter->watches;
+	bool within;
+
 	tree_init(&t);
 	meta = tree_parse(&t, text, len);
+	if (letter->streams)
+		whole = is_end_mark(&t, meta);
 	meta = node_get(letter->watches ? node_get(meta, "object") : meta, "metadata");
 	rv_text = node_str(&t, node_get(meta, "resourceVersion"), NULL);
 	uid = node_str(&t, node_get(meta, "uid"), NULL);
@@ -117,9 +133,13 @@ void auditor_heard(struct process *p, const struct letter *letter, const char *t
 		rv = strtoull(rv_text, NULL, 10);
 	if (letter->shows_lease)
 		show_lease(&p->world->auditor, writer, rv);
-	if (letter->shows_vmis && rv > writer->vmis_rv)
+	if (letter->streams && whole)
+		auditor_listed(writer, letter);
+	/* The objects of a list do not come in the order of their versions. */
+	within = letter->streams && writer->listing;
+	if (letter->shows_vmis && rv > writer->vmis_rv && !within)
 		writer->vmis_rv = rv;
-	if ((letter->shows_vmis && !letter->watches && rv != 0) || uid != NULL)
+	if ((letter->shows_vmis && whole && rv != 0) || uid != NULL)
 		show_vmi(writer, uid);
 	tree_free(&t);
 }

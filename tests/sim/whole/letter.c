@@ -113,8 +113,10 @@ static void read_query(const struct posted *r, struct letter *letter)
 	letter->shows_vmi = strstr(r->path, "/virtualmachineinstances/") != NULL;
 	letter->watches = strstr(r->path, "watch=1") != NULL;
 	letter->shows_vmis = vmis != NULL && !is_cut_short(vmis);
-	letter->lists_vmis = letter->shows_vmis && !letter->watches && consistent;
-	letter->lists_crs = strstr(r->path, "/kubevirts?limit=") != NULL && consistent;
+	letter->streams = strstr(r->path, "sendInitialEvents=true") != NULL;
+	letter->lists_vmis = letter->shows_vmis && (!letter->watches || letter->streams) && consistent;
+	letter->lists_crs = consistent && (strstr(r->path, "/kubevirts?limit=") != NULL ||
+					   (strstr(r->path, "/kubevirts?") != NULL && letter->streams));
 }
 
 void letter_read(struct letter *letter, const struct posted *r, const char *identity)

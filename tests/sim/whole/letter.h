@@ -36,11 +36,12 @@ struct letter {
 	struct known known;
 	/* READ: what the answer shows. */
 	bool watches;     /* it is a stream of events */
+	bool streams;     /* and begins with a list, up to an end mark */
 	bool shows_vmis;  /* a list of all of them, or their watch */
 	bool shows_vmi;   /* one of them */
 	bool shows_lease; /* likewise, or the Lease alone; also of what a write answers */
 	bool lists_vmis;  /* a consistent list of all of them: I3 */
-	bool lists_crs;
+	bool lists_crs;   /* likewise of the KubeVirt CRs */
 	/* VMI: what it asks for. */
 	char uid[LETTER_UID_MAX];
 	uint32_t cid;

@@ -255,4 +255,5 @@ void profile_draw(struct profile *p, struct rng *rng)
 	} else {
 		draw_faults(p, rng);
 	}
+	p->old_server = below(rng, 3) == 0;
 }

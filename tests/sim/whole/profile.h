@@ -86,6 +86,7 @@ struct profile {
 	bool tagged;
 	bool same_seed;     /* all processes draw the same random numbers */
 	bool first_install; /* there is no Lease yet */
+	bool old_server;    /* it has no streaming lists */
 	bool blind;         /* watches are minutes late, and the Lease changes hands all the same */
 	uint32_t processes; /* replicas */
 	uint32_t min;       /* of the range of CIDs */

@@ -32,6 +32,7 @@ void server_open(struct server *s, struct world *w)
 	apisim_options_init(&o);
 	o.port = 1;
 	o.seed = w->seed;
+	o.no_watch_list = w->profile.old_server;
 	before = vloop_enter(&s->loop);
 	if (apisim_init(s->sim, &s->loop.uv, &o, &err) != 0)
 		abort();

@@ -248,7 +248,7 @@ void easy_overhear(struct easy *x, struct process *p, const struct parcel *piece
 	const struct letter *letter = &x->letter;
 
 	if (p->dead || piece->bytes.len == 0 ||
-	    !(letter->shows_vmis || letter->shows_vmi || letter->shows_lease))
+	    !(letter->shows_vmis || letter->shows_vmi || letter->shows_lease || letter->streams))
 		return;
 	must_add(&x->ear, piece->bytes.data, piece->bytes.len);
 	if (x->letter.watches)

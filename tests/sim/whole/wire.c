@@ -502,7 +502,7 @@ void line_answer(struct line *l, const struct piece *piece)
 			break_down(l, world_below(l->world, 2) == 0 ? 0 : -ECONNRESET);
 		return;
 	}
-	if (l->streaming && !piece->first) {
+	if (l->streaming && !piece->first && (m->cut == 0 || part.len == 0)) {
 		answer_stream(l, part);
 		return;
 	}
