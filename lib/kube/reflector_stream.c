@@ -96,5 +96,6 @@ void reflector_stream_done(struct reflector *r, const struct kube_answer *answer
 	else if (!end.broken)
 		(void)reflector_explain(answer, &why);
 	r->paged = verdict.paged;
+	r->watch_started_ms = 0; /* it was none: the one after the pages need not wait */
 	reflector_list_again(r, verdict, &why);
 }

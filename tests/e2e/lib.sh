@@ -321,7 +321,7 @@ await_agreement() {
 end_well() {
 	stop_controller
 	is "exit status" 0 "$exit_status"
-	! grep -hE 'Forbidden|forbidden|a handle was left open|Sanitizer' "$folder"/controller-*.log || fail "see the log"
+	! grep -hE 'HTTP 403|forbidden: User|a handle was left open|Sanitizer' "$folder"/controller-*.log || fail "see the log"
 }
 
 # --- the servers ------------------------------------------------------------------------------------------------------

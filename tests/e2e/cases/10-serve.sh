@@ -25,6 +25,21 @@ vmis_that_were_there_before_the_start_are_served() {
 	end_well
 }
 
+it kube where_the_server_has_no_streaming_lists_pages_do
+where_the_server_has_no_streaming_lists_pages_do() {
+	own_server --feature-gates=WatchList=false
+	"$vmis" create --large early 40 "${namespaces[@]}"
+	start_ready_controller
+	"$vmis" create late 20 "${namespaces[@]}"
+	await "all to be served" all_served
+	audit_is_clean 60
+	await "both resources to be listed in pages" metric_is \
+		'kubevirt_vsock_list_restarts_total{resource="virtualmachineinstances",reason="refused"}' 1
+	is "the CRs, too" 1 "$(metric 'kubevirt_vsock_list_restarts_total{resource="kubevirts",reason="refused"}')"
+	is "warnings" 0 "$(grep -c '"warning"' "$controller_log" || true)"
+	end_well
+}
+
 it both a_vmi_recreated_under_its_name_gets_another_cid
 a_vmi_recreated_under_its_name_gets_another_cid() {
 	local round
