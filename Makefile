@@ -116,11 +116,11 @@ contract: $(CONTRACT_BIN) $(BUILD)/apisim ## check what we rely on in the API, o
 # neither.
 SIM_BIN := $(BUILD)/tests/sim/sim
 SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c lib/json/*.c) \
-           $(wildcard $(patsubst %,controller/%.c,identity vmi vmi_store)) $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8)
+           $(wildcard $(patsubst %,controller/%.c,identity vmi vmi_store)) $(patsubst %,lib/base/%.c,arena arena_table backoff buf error heap rng utf8)
 
 $(SIM_BIN): $(call objs,$(SIM_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup -o $@ $^ -lroaring -lcrypto
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=arena_alloc -o $@ $^ -lroaring -lcrypto
 
 # Whole controllers and a whole apisim, with libuv, libcurl, sockets and clocks of the simulation's own. What these replace is
 # in the archives, too, and must not be needed from there: neither libuv nor libcurl is linked.

@@ -20,9 +20,6 @@
  * two of the largest steps. */
 #define TERMS_OF_LEADER_BEFORE 128
 
-/* Room for a key made of a namespace and a name, where the UID cannot be read. */
-#define KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
-
 int allocator_create(struct allocator **out, const struct allocator_options *options)
 {
 	struct allocator *a;
@@ -61,16 +58,16 @@ err_after_alloc:
 	return rc;
 }
 
-static void drop_work_of(void *data, struct table_node *node)
+static void drop_work_of(void *data, struct vmi_record *r)
 {
-	work_drop(data, container_of(node, struct vmi_record, by_uid));
+	work_drop(data, r);
 }
 
 void allocator_free(struct allocator *a)
 {
 	if (a == NULL)
 		return;
-	table_visit(&a->store.by_uid, drop_work_of, a);
+	vmi_store_visit(&a->store, drop_work_of, a);
 	heap_free(&a->blocked);
 	cid_quarantine_free(a->quarantine);
 	cid_pool_free(a->pool);
@@ -80,6 +77,7 @@ void allocator_free(struct allocator *a)
 
 void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n)
 {
+	char uid[VMI_KEY_SIZE];
 	uint32_t bit = 1u << n.kind;
 	uint32_t once = 0;
 
@@ -96,7 +94,7 @@ void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n
 	}
 	n.namespace = vmi_record_namespace(r);
 	n.name = vmi_record_name(r);
-	n.uid = vmi_record_uid(r);
+	n.uid = vmi_record_uid(r, uid);
 	if (n.other_name == NULL)
 		n.other_namespace = n.other_name = "";
 	if (n.text == NULL)
@@ -145,7 +143,7 @@ bool allocator_may_serve(const struct vmi_record *r)
 /* It started with a CID, whatever the status says now. */
 static bool has_guest_cid(const struct vmi_record *r)
 {
-	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
+	for (const struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h))
 		if (h->guest)
 			return true;
 	return false;
@@ -172,7 +170,7 @@ static void recount(struct allocator *a, struct vmi_record *r, uint8_t bits)
 		a->counts[i] -= (unsigned int)r->counted >> i & 1u;
 		a->counts[i] += (unsigned int)bits >> i & 1u;
 	}
-	r->counted = bits;
+	r->counted = bits & 15u;
 }
 
 /* Starts or ends the work for @r by what is known of it now. @keeper: who keeps the CID that it shows. */
@@ -195,8 +193,8 @@ static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *k
 
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
-		if (h->visible && h->owner != keeper)
-			second = h->owner;
+		if (h->visible && vmi_hold_owner(h) != keeper)
+			second = vmi_hold_owner(h);
 	}
 	if (keeper == NULL)
 		return;
@@ -206,10 +204,11 @@ static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *k
 	}
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
-		const struct vmi_record *other = h->owner == keeper ? second : keeper;
+		struct vmi_record *owner = vmi_hold_owner(h);
+		const struct vmi_record *other = owner == keeper ? second : keeper;
 
-		if (h->visible && (h->owner->told & 1u << NOTICE_DUPLICATE) == 0)
-			allocator_notify(a, h->owner,
+		if (h->visible && (owner->told & 1u << NOTICE_DUPLICATE) == 0)
+			allocator_notify(a, owner,
 					 (struct notice){.kind = NOTICE_DUPLICATE,
 							 .cid = cid,
 							 .other_namespace = vmi_record_namespace(other),
@@ -228,7 +227,7 @@ static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h))
 		if (h->visible)
-			judge(a, h->owner, h, keeper, now_ms);
+			judge(a, vmi_hold_owner(h), h, keeper, now_ms);
 }
 
 static void review(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
@@ -244,18 +243,18 @@ static void review(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 /* ---- a VMI is seen ---- */
 
 /* The UID, or where it cannot be read a key that no UID can be equal to. */
-static const char *key_of(const struct vmi *v, char buffer[static KEY_SIZE])
+static const char *key_of(const struct vmi *v, char buffer[static VMI_KEY_SIZE])
 {
 	if (v->uid[0] != '\0')
 		return v->uid;
-	(void)snprintf(buffer, KEY_SIZE, "?%s/%s", v->namespace, v->name);
+	(void)snprintf(buffer, VMI_KEY_SIZE, "?%s/%s", v->namespace, v->name);
 	return buffer;
 }
 
 /* A decimal of up to 128 bit; 0 where it is none. */
-static unsigned __int128 parse_version(const char *text)
+static vmi_version parse_version(const char *text)
 {
-	unsigned __int128 version = 0;
+	vmi_version version = 0;
 
 	for (; *text >= '0' && *text <= '9'; text++)
 		version = version * 10 + (unsigned int)(*text - '0');
@@ -306,6 +305,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 	struct vmi_hold *before = vmi_store_visible(r);
 	uint32_t old_cid = before != NULL ? before->cid : 0;
 	bool was_ours = before != NULL && r->ours;
+	const struct assignment *work = work_of(r);
 	struct vmi_hold *h = allocator_own(a, r, cid);
 
 	if (h == NULL) {
@@ -317,11 +317,10 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 	r->ours = h->asked;
 	/* I4: each write counts once. Who puts our value back later is a foreign writer like any other. */
 	if (h->awaited)
-		allocator_notify(
-			a, r,
-			(struct notice){.kind = NOTICE_ASSIGNED,
-					.cid = cid,
-					.waited_ms = r->work != NULL ? s->now_ms - r->work->since_ms : 0});
+		allocator_notify(a, r,
+				 (struct notice){.kind = NOTICE_ASSIGNED,
+						 .cid = cid,
+						 .waited_ms = work != NULL ? s->now_ms - work->since_ms : 0});
 	else if (s->witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN,
@@ -366,11 +365,21 @@ static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi
 		show_no_cid(a, r, before, s->now_ms);
 }
 
-static void copy_facts(struct vmi_record *r, const struct vmi *v, unsigned __int128 version)
+/* Until 2106. */
+static uint32_t seconds_of(int64_t s)
 {
-	r->version = version;
-	r->created_s = v->created_s;
-	r->phase = (uint8_t)v->phase;
+	if (s <= 0)
+		return 0;
+	return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+}
+
+static void copy_facts(struct allocator *a, struct vmi_record *r, const struct vmi *v, vmi_version version)
+{
+	_Static_assert(VMI_PHASE_OTHER < 16 && COUNT_KINDS <= 4, "vmi_record has 4 bits for each");
+
+	vmi_store_set_version(&a->store, r, version);
+	r->created_s = seconds_of(v->created_s);
+	r->phase = v->phase & 15;
 	r->wants = v->wants_vsock;
 	r->deleting = v->deleting;
 	r->unreadable = v->unreadable != NULL;
@@ -380,9 +389,11 @@ static void copy_facts(struct vmi_record *r, const struct vmi *v, unsigned __int
 	r->incomplete = false;
 }
 
-static bool is_news(const struct vmi_record *r, unsigned __int128 version)
+static bool is_news(const struct vmi_record *r, vmi_version version)
 {
-	return version == 0 || version > r->version || (version == r->version && r->incomplete);
+	vmi_version known = vmi_record_version(r);
+
+	return version == 0 || version > known || (version == known && r->incomplete);
 }
 
 /* The VMI has started, maybe just now: what it shows is what the guest has (I2). */
@@ -410,7 +421,7 @@ static void tell_missed(struct allocator *a, struct vmi_record *r, bool at_start
 /* The record of @v, made anew where it is needed. NULL: it needs none, or memory is short. */
 static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, bool *known)
 {
-	char buffer[KEY_SIZE];
+	char buffer[VMI_KEY_SIZE];
 	const char *key = key_of(v, buffer);
 	struct vmi_record *r = vmi_store_find(&a->store, key);
 
@@ -432,7 +443,7 @@ static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, b
 
 void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms)
 {
-	unsigned __int128 version = parse_version(v->resource_version);
+	vmi_version version = parse_version(v->resource_version);
 	struct sight s = {.now_ms = now_ms};
 	bool known;
 	struct vmi_record *r;
@@ -444,10 +455,10 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	if (r == NULL)
 		return;
 	if (listed)
-		r->seen_in_list = a->list_number;
+		r->seen_in_list = (uint16_t)a->list_number;
 	if (known && !is_news(r, version))
 		return;
-	copy_facts(r, v, version);
+	copy_facts(a, r, v, version);
 	if (v->unreadable != NULL && (r->told & 1u << NOTICE_UNREADABLE) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_UNREADABLE, .text = v->unreadable});
 	/* What a list shows for the first time may have been written by the leader before us; who is created
@@ -468,23 +479,25 @@ static void forget(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 {
 	struct vmi_hold *visible = vmi_store_visible(r);
 	uint32_t shown_cid = visible != NULL ? visible->cid : 0;
+	bool shown = visible != NULL;
+	struct vmi_hold *h;
 
 	work_drop(a, r);
 	recount(a, r, 0);
-	while (r->holds != NULL)
-		allocator_let_go(a, r->holds, now_ms);
+	while ((h = vmi_hold_first(r)) != NULL)
+		allocator_let_go(a, h, now_ms);
 	vmi_store_remove(&a->store, r);
-	if (visible != NULL)
+	if (shown)
 		review_cid(a, shown_cid, now_ms);
 }
 
 void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_ms)
 {
-	char buffer[KEY_SIZE];
+	char buffer[VMI_KEY_SIZE];
 	struct vmi_record *r = vmi_store_find(&a->store, key_of(v, buffer));
-	unsigned __int128 version = parse_version(v->resource_version);
+	vmi_version version = parse_version(v->resource_version);
 
-	if (r == NULL || (version != 0 && version < r->version))
+	if (r == NULL || (version != 0 && version < vmi_record_version(r)))
 		return;
 	forget(a, r, now_ms);
 }
@@ -498,14 +511,13 @@ void allocator_list_started(struct allocator *a)
 
 struct sweep {
 	struct allocator *a;
-	unsigned __int128 version;
+	vmi_version version;
 	uint64_t now_ms;
 };
 
-static void hold_listed_source(void *data, struct table_node *node)
+static void hold_listed_source(void *data, struct vmi_record *r)
 {
 	struct sweep *sweep = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
 	allocator_hold_source(sweep->a, r, sweep->now_ms);
 	recount(sweep->a, r, allocator_counts_of(sweep->a, r));
@@ -513,18 +525,17 @@ static void hold_listed_source(void *data, struct table_node *node)
 
 /* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the
  * list. */
-static void sweep_record(void *data, struct table_node *node)
+static void sweep_record(void *data, struct vmi_record *r)
 {
 	struct sweep *sweep = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
-	if (r->seen_in_list != sweep->a->list_number && r->version <= sweep->version)
+	if (r->seen_in_list != (uint16_t)sweep->a->list_number && vmi_record_version(r) <= sweep->version)
 		forget(sweep->a, r, sweep->now_ms);
 }
 
-static void tell_listed_source(void *data, struct table_node *node)
+static void tell_listed_source(void *data, struct vmi_record *r)
 {
-	allocator_tell_source(data, container_of(node, struct vmi_record, by_uid));
+	allocator_tell_source(data, r);
 }
 
 void allocator_list_done(struct allocator *a, const char *resource_version, uint64_t now_ms)
@@ -533,19 +544,18 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 
 	/* A target may come before its source in the list; both are known now, and the source may be gone
 	 * after this. */
-	table_visit(&a->store.by_uid, hold_listed_source, &sweep);
+	vmi_store_visit(&a->store, hold_listed_source, &sweep);
 	if (!a->list_blind && sweep.version != 0)
-		table_visit(&a->store.by_uid, sweep_record, &sweep);
+		vmi_store_visit(&a->store, sweep_record, &sweep);
 	a->informed = !a->list_lossy;
-	table_visit(&a->store.by_uid, tell_listed_source, a);
+	vmi_store_visit(&a->store, tell_listed_source, a);
 }
 
 /* ---- telling again ---- */
 
-static void tell_own_findings(void *data, struct table_node *node)
+static void tell_own_findings(void *data, struct vmi_record *r)
 {
 	struct allocator *a = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
 	r->told &= ~(1u << NOTICE_INVALID | 1u << NOTICE_OUTSIDE | 1u << NOTICE_MISSED |
 		     1u << NOTICE_DUPLICATE | 1u << NOTICE_SOURCE | 1u << NOTICE_HELD);
@@ -557,10 +567,9 @@ static void tell_own_findings(void *data, struct table_node *node)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
 }
 
-static void tell_shared_cid(void *data, struct table_node *node)
+static void tell_shared_cid(void *data, struct vmi_record *r)
 {
 	struct allocator *a = data;
-	const struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 	const struct vmi_hold *visible = vmi_store_visible(r);
 
 	/* The first of those that share one tells all of them: this takes no longer where they are many (I9).
@@ -571,6 +580,6 @@ static void tell_shared_cid(void *data, struct table_node *node)
 
 void allocator_tell_again(struct allocator *a)
 {
-	table_visit(&a->store.by_uid, tell_own_findings, a);
-	table_visit(&a->store.by_uid, tell_shared_cid, a);
+	vmi_store_visit(&a->store, tell_own_findings, a);
+	vmi_store_visit(&a->store, tell_shared_cid, a);
 }

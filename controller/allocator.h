@@ -137,7 +137,8 @@ enum wish_kind {
 struct wish {
 	enum wish_kind kind;
 	uint64_t ticket; /* for allocator_answer() */
-	const char *namespace, *name, *uid;
+	const char *namespace, *name;
+	char uid[VMI_UID_MAX + 1];
 	/* WISH_PATCH. Conditions: metadata.uid is @uid; status exists or not as has_status says; status.phase
 	 * is as phase and has_phase say; status.VSOCKCID is old_cid (replaces) or absent;
 	 * metadata.resourceVersion equals resource_version where it is not "". */

@@ -51,22 +51,22 @@ struct audit {
 	const char *reason;
 };
 
-static void audit_record(void *data, struct table_node *node)
+static void audit_record(void *data, struct vmi_record *r)
 {
 	struct audit *audit = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
+	const struct assignment *work = work_of(r);
 
-	audit->waiting += r->work != NULL;
-	audit->starving += r->work != NULL && r->work->state == WORK_STARVING;
+	audit->waiting += work != NULL;
+	audit->starving += work != NULL && work->state == WORK_STARVING;
 	for (int i = 0; i < COUNT_KINDS; i++)
 		audit->counts[i] += (unsigned int)allocator_counts_of(audit->a, r) >> i & 1u;
-	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
+	for (struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h)) {
 		if (!cid_pool_is_taken(audit->a->pool, h->cid))
 			audit->reason = "a CID with an owner is free in the pool";
-		if (h->owner != r)
+		if (vmi_hold_owner(h) != r)
 			audit->reason = "a hold is in the wrong hands";
 	}
-	if (r->work != NULL && !allocator_may_serve(r))
+	if (work != NULL && !allocator_may_serve(r))
 		audit->reason = "work for a VMI that may not be served";
 }
 
@@ -76,7 +76,7 @@ bool allocator_validate(const struct allocator *a, const char **reason)
 
 	if (!cid_pool_validate(a->pool, reason))
 		return false;
-	table_visit(&a->store.by_uid, audit_record, &audit);
+	vmi_store_visit(&a->store, audit_record, &audit);
 	if (audit.reason == NULL && (audit.waiting != a->waiting || audit.starving != a->starving_count))
 		audit.reason =
 			"waiting is not the number of VMIs with work, or starving not of those that starve";

@@ -37,7 +37,7 @@ void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_
 	struct vmi_hold *youngest_guest = NULL;
 	size_t n = 0;
 
-	for (struct vmi_hold *h = r->holds; h != NULL; h = h->more, n++) {
+	for (struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h), n++) {
 		if (h->visible || h == keep)
 			continue;
 		if (h->guest)
@@ -60,8 +60,8 @@ void allocator_trim(struct allocator *a, struct vmi_record *r, const struct vmi_
 
 void allocator_forget_refused(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 {
-	for (struct vmi_hold *h = r->holds, *more; h != NULL; h = more) {
-		more = h->more;
+	for (struct vmi_hold *h = vmi_hold_first(r), *next; h != NULL; h = next) {
+		next = vmi_hold_next(h);
 		if (h->asked && !h->kept && !h->visible && !h->guest)
 			allocator_let_go(a, h, now_ms);
 	}
@@ -79,13 +79,16 @@ static bool is_fixed(const struct vmi_record *r)
  * any two replicas decide alike. */
 static bool beats(const struct vmi_record *x, const struct vmi_record *y)
 {
+	char x_uid[VMI_KEY_SIZE];
+	char y_uid[VMI_KEY_SIZE];
+
 	if (is_fixed(x) != is_fixed(y))
 		return is_fixed(x);
 	if (x->ours != y->ours)
 		return x->ours;
 	if (x->created_s != y->created_s)
 		return x->created_s < y->created_s;
-	return strcmp(vmi_record_uid(x), vmi_record_uid(y)) < 0;
+	return strcmp(vmi_record_uid(x, x_uid), vmi_record_uid(y, y_uid)) < 0;
 }
 
 struct vmi_record *allocator_keeper_of(const struct allocator *a, uint32_t cid)
@@ -94,8 +97,8 @@ struct vmi_record *allocator_keeper_of(const struct allocator *a, uint32_t cid)
 
 	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
 	     h = vmi_store_owner(&a->store, cid, h)) {
-		if (h->visible && (best == NULL || beats(h->owner, best)))
-			best = h->owner;
+		if (h->visible && (best == NULL || beats(vmi_hold_owner(h), best)))
+			best = vmi_hold_owner(h);
 	}
 	return best;
 }

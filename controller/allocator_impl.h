@@ -40,13 +40,13 @@ struct assignment {
 	struct heap_node timer; /* while BLOCKED; key = until, ms */
 	struct slot *slot;      /* while ASSIGNING or READING */
 	struct backoff backoff;
-	uint64_t since_ms;                 /* first seen waiting */
-	unsigned __int128 written_version; /* the look that the last write was based on */
-	unsigned __int128 refused_version; /* a test failed on a write based on this look; 0: none did */
-	uint8_t state;                     /* enum work_state */
-	uint8_t resume;                    /* state after BLOCKED */
-	uint8_t urgency;                   /* enum urgency, of the queue that it is in */
-	uint8_t overtaken;                 /* writes that were, in a row */
+	uint64_t since_ms;           /* first seen waiting */
+	vmi_version written_version; /* the look that the last write was based on */
+	vmi_version refused_version; /* a test failed on a write based on this look; 0: none did */
+	uint8_t state;               /* enum work_state */
+	uint8_t resume;              /* state after BLOCKED */
+	uint8_t urgency;             /* enum urgency, of the queue that it is in */
+	uint8_t overtaken;           /* writes that were, in a row */
 };
 
 /** A request in flight. */
@@ -96,6 +96,12 @@ struct allocator {
 	uint64_t paused_until_ms; /* the server wants to be left alone until then */
 	struct backoff server_backoff;
 };
+
+/** What is being done for @r, NULL for nothing. */
+static inline struct assignment *work_of(const struct vmi_record *r)
+{
+	return arena_at(arena_of(r), r->work);
+}
 
 /** Gives a notice about @r; @n->kind and the special members are filled in, the identity is added here. */
 void allocator_notify(struct allocator *a, struct vmi_record *r, struct notice n);

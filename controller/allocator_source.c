@@ -1,5 +1,4 @@
 /* Targets of decentralised migrations, whose guests have their sources' CIDs. See allocator_impl.h. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/allocator_impl.h"
@@ -12,12 +11,19 @@ static uint32_t guest_cid_of(const struct vmi_record *r)
 {
 	const struct vmi_hold *visible = vmi_store_visible(r);
 
-	if (r->source_uid != NULL)
-		return r->guest_cid;
-	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more)
+	if (vmi_record_source(r) != NULL)
+		return vmi_record_guest_cid(r);
+	for (const struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h))
 		if (h->guest)
 			return h->cid;
 	return visible != NULL ? visible->cid : 0;
+}
+
+static struct vmi_record *source_of(const struct allocator *a, const struct vmi_record *r)
+{
+	const char *uid = vmi_record_source(r);
+
+	return uid != NULL ? vmi_store_find(&a->store, uid) : NULL;
 }
 
 /* I5: the guest of a decentralised migration's target was started from the source's domain and has the
@@ -26,7 +32,7 @@ static uint32_t guest_cid_of(const struct vmi_record *r)
 static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsigned int depth,
 				uint64_t now_ms)
 {
-	struct vmi_record *source = r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+	struct vmi_record *source = source_of(a, r);
 	uint32_t guest_cid;
 
 	if (source == NULL || source == r || depth > MAX_SOURCES)
@@ -35,8 +41,9 @@ static void hold_cids_of_source(struct allocator *a, struct vmi_record *r, unsig
 	hold_cids_of_source(a, source, depth + 1, now_ms);
 	guest_cid = guest_cid_of(source);
 	if (guest_cid != 0)
-		r->guest_cid = guest_cid;
-	for (const struct vmi_hold *theirs = source->holds; theirs != NULL; theirs = theirs->more) {
+		vmi_record_set_guest_cid(r, guest_cid);
+	for (const struct vmi_hold *theirs = vmi_hold_first(source); theirs != NULL;
+	     theirs = vmi_hold_next(theirs)) {
 		struct vmi_hold *h;
 
 		if (!theirs->visible && !theirs->guest)
@@ -61,32 +68,30 @@ void allocator_hold_source(struct allocator *a, struct vmi_record *r, uint64_t n
 void allocator_tell_source(struct allocator *a, struct vmi_record *r)
 {
 	const struct vmi_hold *visible = vmi_store_visible(r);
-	const struct vmi_record *source =
-		r->source_uid != NULL ? vmi_store_find(&a->store, r->source_uid) : NULL;
+	const struct vmi_record *source = source_of(a, r);
+	uint32_t guest_cid = vmi_record_guest_cid(r);
 
-	if (r->source_uid == NULL || visible == NULL || !a->informed ||
-	    (r->told & 1u << NOTICE_SOURCE) != 0 || r->guest_cid == visible->cid)
+	if (vmi_record_source(r) == NULL || visible == NULL || !a->informed ||
+	    (r->told & 1u << NOTICE_SOURCE) != 0 || guest_cid == visible->cid)
 		return;
-	if (r->guest_cid == 0 && source != NULL && source->source_uid == NULL)
+	if (guest_cid == 0 && source != NULL && vmi_record_source(source) == NULL)
 		return; /* it has none yet */
 	allocator_notify(
 		a, r,
 		(struct notice){.kind = NOTICE_SOURCE,
 				.cid = visible->cid,
-				.old_cid = r->guest_cid,
+				.old_cid = guest_cid,
 				.other_namespace = source != NULL ? vmi_record_namespace(source) : "",
 				.other_name = source != NULL ? vmi_record_name(source) : ""});
 }
 
 void allocator_note_source(struct allocator *a, struct vmi_record *r, const struct vmi *v, uint64_t now_ms)
 {
+	const char *known = vmi_record_source(r);
+
 	if (v->source_uid[0] != '\0' && strcmp(v->source_uid, v->uid) != 0 &&
-	    (r->source_uid == NULL || strcmp(r->source_uid, v->source_uid) != 0)) {
-		free(r->source_uid);
-		r->source_uid = strdup(v->source_uid);
-		r->guest_cid = 0;
-		if (r->source_uid == NULL)
-			allocator_lost_track(a, r, 0);
-	}
+	    (known == NULL || strcmp(known, v->source_uid) != 0) &&
+	    !vmi_store_set_source(&a->store, r, v->source_uid))
+		allocator_lost_track(a, r, 0);
 	allocator_hold_source(a, r, now_ms);
 }

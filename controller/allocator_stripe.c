@@ -98,7 +98,7 @@ static int find_stripe(struct allocator *a)
  * it for another VMI while it does not know of this one. */
 static bool held_before(const struct allocator *a, const struct vmi_record *r, bool own_stripe, uint32_t *cid)
 {
-	for (const struct vmi_hold *h = r->holds; h != NULL; h = h->more) {
+	for (const struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h)) {
 		const struct vmi_hold *first = vmi_store_owner(&a->store, h->cid, NULL);
 
 		if (h->visible || !h->asked || !cid_range_contains(a->options.range, h->cid) ||

@@ -83,7 +83,7 @@ static void work_hold_back(struct allocator *a, struct assignment *w, uint8_t re
 
 void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 {
-	struct assignment *w = r->work;
+	struct assignment *w = work_of(r);
 
 	if (w != NULL) {
 		/* Only a change of urgency moves it: an object that is updated often keeps its place in the
@@ -92,7 +92,7 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 			work_move(a, w, (enum work_state)w->state);
 		return;
 	}
-	w = calloc(1, sizeof(*w));
+	w = arena_alloc(&a->store.arena, sizeof(*w));
 	if (w == NULL) {
 		allocator_lost_track(a, r, 0);
 		return;
@@ -101,7 +101,7 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	w->since_ms = now_ms;
 	list_init(&w->queued);
 	backoff_init(&w->backoff, WORK_BACKOFF_INITIAL_MS, WORK_BACKOFF_MAX_MS);
-	r->work = w;
+	r->work = arena_handle_of(w);
 	a->waiting++;
 	work_move(a, w, WORK_WANTING);
 	allocator_tell_held(a, r);
@@ -122,7 +122,7 @@ static void keep_asked(struct vmi_record *r, const struct slot *slot)
 
 void work_drop(struct allocator *a, struct vmi_record *r)
 {
-	struct assignment *w = r->work;
+	struct assignment *w = work_of(r);
 
 	if (w == NULL)
 		return;
@@ -132,10 +132,10 @@ void work_drop(struct allocator *a, struct vmi_record *r)
 		keep_asked(r, w->slot); /* nobody will ask how it went */
 		w->slot->work = NULL;
 	}
-	r->work = NULL;
+	r->work = ARENA_NONE;
 	a->waiting--;
 	a->starving_count -= w->state == WORK_STARVING;
-	free(w);
+	arena_free(&a->store.arena, w, sizeof(*w));
 }
 
 /* ---- permission and time ---- */
@@ -158,14 +158,13 @@ void allocator_stop(struct allocator *a)
 
 void allocator_tell_held(struct allocator *a, struct vmi_record *r)
 {
-	if (a->held != NULL && r->work != NULL && (r->told & 1u << NOTICE_HELD) == 0)
+	if (a->held != NULL && r->work != ARENA_NONE && (r->told & 1u << NOTICE_HELD) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_HELD, .text = a->held});
 }
 
-static void tell_held(void *data, struct table_node *node)
+static void tell_held(void *data, struct vmi_record *r)
 {
 	struct allocator *a = data;
-	struct vmi_record *r = container_of(node, struct vmi_record, by_uid);
 
 	if (a->held != a->told_held)
 		r->told &= ~(1u << NOTICE_HELD);
@@ -179,7 +178,7 @@ void allocator_set_held(struct allocator *a, const char *why)
 	a->held = why;
 	if (why == NULL)
 		return;
-	table_visit(&a->store.by_uid, tell_held, a);
+	vmi_store_visit(&a->store, tell_held, a);
 	a->told_held = why;
 }
 
@@ -237,7 +236,7 @@ static struct slot *take_slot(struct allocator *a, struct assignment *w, enum wi
 	return NULL;
 }
 
-static void format_version(unsigned __int128 version, char out[static 48])
+static void format_version(vmi_version version, char out[static 48])
 {
 	char digits[40];
 	size_t n = 0;
@@ -254,13 +253,14 @@ static void format_version(unsigned __int128 version, char out[static 48])
 static void fill_wish(struct wish *w, const struct slot *slot, const struct vmi_record *r)
 {
 	const struct vmi_hold *visible = vmi_store_visible(r);
+	vmi_version version = vmi_record_version(r);
+	char uid[VMI_KEY_SIZE];
 
 	*w = (struct wish){
 		.kind = slot->kind,
 		.ticket = slot->ticket,
 		.namespace = vmi_record_namespace(r),
 		.name = vmi_record_name(r),
-		.uid = vmi_record_uid(r),
 		.cid = slot->cid,
 		.has_status = r->has_status,
 		.has_phase = r->has_phase,
@@ -268,10 +268,12 @@ static void fill_wish(struct wish *w, const struct slot *slot, const struct vmi_
 		.replaces = visible != NULL,
 		.old_cid = visible != NULL ? visible->cid : 0,
 	};
+	(void)vmi_record_uid(r, uid);
+	memcpy(w->uid, uid, strnlen(uid, sizeof(w->uid) - 1));
 	/* I2: the phase of such a VMI can come back to the value that we read after it had started in
 	 * between, so equality of the phase proves nothing; only the whole object's version does. */
-	if ((r->may_fall_back || r->phase == VMI_PHASE_WAITING_FOR_SYNC) && r->version != 0)
-		format_version(r->version, w->resource_version);
+	if ((r->may_fall_back || r->phase == VMI_PHASE_WAITING_FOR_SYNC) && version != 0)
+		format_version(version, w->resource_version);
 }
 
 /* Asks for a CID for @w; false: there is none, not in this term, or no memory to remember it. */
@@ -304,7 +306,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	h->asked = true;
 	h->awaited = true;
 	allocator_trim(a, r, h, now_ms);
-	w->written_version = r->version;
+	w->written_version = vmi_record_version(r);
 	work_move(a, w, WORK_ASSIGNING);
 	slot = take_slot(a, w, WISH_PATCH, cid);
 	if (a->writes_left != ALLOCATOR_UNLIMITED) {
@@ -385,7 +387,7 @@ static void count_overtaken(struct assignment *w)
  * object that has not changed is refused for a reason that a new try will not heal. */
 static void try_again(struct allocator *a, struct assignment *w, uint64_t now_ms)
 {
-	bool refused = w->refused_version != 0 && w->record->version == w->refused_version;
+	bool refused = w->refused_version != 0 && vmi_record_version(w->record) == w->refused_version;
 
 	if (refused)
 		notify_about(a, w->record, NOTICE_REFUSED, 0,
@@ -406,8 +408,9 @@ static void answered_object(struct allocator *a, struct assignment *w, const str
 			    const struct vmi *object, uint64_t now_ms)
 {
 	struct vmi_record *r = w->record;
+	char uid[VMI_KEY_SIZE];
 
-	if (strcmp(object->uid, vmi_record_uid(r)) != 0) {
+	if (strcmp(object->uid, vmi_record_uid(r, uid)) != 0) {
 		/* Another object has the name now; the deletion of ours is still on its way to us. */
 		notify_about(a, r, NOTICE_VANISHED, slot->cid, "");
 		work_block(a, w, WORK_DOUBTING, now_ms);
@@ -415,7 +418,7 @@ static void answered_object(struct allocator *a, struct assignment *w, const str
 	}
 	/* Shows our CID and ends the work, if all is well (I4). */
 	allocator_vmi_seen(a, object, false, now_ms);
-	if (r->work != w)
+	if (work_of(r) != w)
 		return;
 	if (slot->kind == WISH_PATCH && !shows(object, slot->cid)) {
 		notify_about(a, r, NOTICE_REVERTED, slot->cid, "");

@@ -7,6 +7,10 @@
  * else made a duplicate; it becomes free only when the last one lets go. VMIs that neither want vsock nor
  * hold a CID have no record.
  *
+ * There may be a million of them, so a record is small: it lives in an arena, its UID is 16 bytes, its
+ * namespace is stored once for all, the hold that nearly every record has is a part of it, and what few need
+ * is elsewhere (struct vmi_extra). About 100 bytes a VMI in all.
+ *
  * Pure bookkeeping: no I/O, no clock, no policy. Not thread-safe.
  */
 #ifndef CONTROLLER_VMI_STORE_H
@@ -16,43 +20,50 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/table.h"
+#include "base/arena_table.h"
 #include "controller/vmi.h"
 
 /** Most CIDs that one owner holds; a foreign writer who changes a CID for ever cannot make us grow (I9). */
 #define VMI_MAX_HOLDS 8
 
-struct assignment; /* what is to be done for a VMI, see allocator.c */
+/** Room for a UID, or for what stands for it (vmi_store_find()), with its NUL. */
+#define VMI_KEY_SIZE (VMI_NAMESPACE_MAX + VMI_NAME_MAX + 4)
+
+/** A resourceVersion (WCH-12: up to 128 bit), 0 where unknown. Blocks of an arena are aligned to 8. */
+typedef unsigned __int128 vmi_version __attribute__((aligned(8)));
+
 struct vmi_record;
 
 struct vmi_hold {
-	struct table_node by_cid;
-	struct vmi_record *owner;
-	struct vmi_hold *more; /* the owner's next one */
+	struct arena_node by_cid;
 	uint32_t cid;
-	bool visible; /* the owner's status shows it */
-	bool asked;   /* a write of ours asked for it */
-	bool kept; /* it was shown, or such a write may have been applied or may yet be: not to be forgotten
-		    */
-	bool awaited; /* and none of the looks since that write has shown it */
+	bool used : 1;    /* false: the record's own one is free */
+	bool own : 1;     /* it is a part of its owner's record */
+	bool visible : 1; /* the owner's status shows it */
+	bool asked : 1;   /* a write of ours asked for it */
+	/** It was shown, or such a write may have been applied or may yet be: not to be forgotten ... */
+	bool kept : 1;
+	bool awaited : 1; /* ... and none of the looks since that write has shown it */
 	/** The guest has it, whatever the status says: shown when the owner started (I2), or its migration
 	 * source's. */
-	bool guest;
+	bool guest : 1;
 };
 
 struct vmi_record {
-	struct table_node by_uid;
-	struct vmi_hold *holds;  /* youngest first */
-	struct assignment *work; /* NULL: nothing to do */
-	char *source_uid;        /* of a migration target: its source, whose CID the guest keeps; else NULL */
-	unsigned __int128 version; /* resourceVersion of the last look, 0 where unknown */
-	int64_t created_s;
-	uint32_t seen_in_list; /* number of the last list that showed it */
+	struct arena_node by_uid;
+	arena_handle work;    /* what is to be done for it, see allocator_impl.h; ARENA_NONE: nothing */
+	struct vmi_hold hold; /* of its holds the oldest, where it is used */
+	arena_handle extra;   /* private, as is the next */
+	arena_handle namespace;
+	uint32_t created_s;    /* since 1970; 0 where unknown */
+	uint64_t version;      /* private */
+	uint8_t uuid[16];      /* private */
 	uint32_t told;         /* bit per kind of notice already given */
-	uint32_t guest_cid;    /* with source_uid: what the guest has; 0: not known here */
+	uint16_t seen_in_list; /* the last bits of the number of the last list that showed it */
 	uint8_t relapses;      /* times that it came to need a CID again */
-	uint8_t phase;         /* enum vmi_phase */
-	uint8_t counted;       /* bits of enum vmi_count that it is counted under */
+	uint8_t phase : 4;     /* enum vmi_phase */
+	uint8_t counted : 4;   /* bits of enum vmi_count that it is counted under */
+	bool has_uuid : 1;     /* private */
 	bool wants : 1;
 	bool deleting : 1;
 	bool started : 1; /* once true, always true (I2) */
@@ -60,49 +71,75 @@ struct vmi_record {
 	bool has_status : 1;
 	bool has_phase : 1;
 	bool may_fall_back : 1;
-	bool incomplete : 1;   /* not all of its last look could be remembered: the same version is news */
-	bool ours : 1;         /* the visible CID was written by this process */
-	uint16_t namespace_at; /* offsets in text */
-	uint16_t name_at;
-	char text[]; /* uid, NUL, namespace, NUL, name, NUL */
+	bool incomplete : 1; /* not all of its last look could be remembered: the same version is news */
+	bool ours : 1;       /* the visible CID was written by this process */
+	char text[];         /* name, NUL, and unless has_uuid the key, NUL */
 };
 
-static inline const char *vmi_record_uid(const struct vmi_record *r)
-{
-	return r->text;
-}
-
-static inline const char *vmi_record_namespace(const struct vmi_record *r)
-{
-	return r->text + r->namespace_at;
-}
-
-static inline const char *vmi_record_name(const struct vmi_record *r)
-{
-	return r->text + r->name_at;
-}
-
 struct vmi_store {
-	struct table by_uid;
-	struct table by_cid;
+	struct arena arena;
+	struct arena_table by_uid;
+	struct arena_table by_cid;
+	struct arena_table namespaces;
 	size_t held_cids;      /* CIDs with at least one owner */
 	size_t duplicate_cids; /* CIDs that the statuses of two or more VMIs show */
 };
 
-/** @seed: for the hash tables. Returns 0 or -ENOMEM. */
+/** @seed: for the hash tables. @s may not move. Returns 0 or -ENOMEM. */
 int vmi_store_init(struct vmi_store *s, uint64_t seed);
 
-/** Frees all records and holds; record->work must be NULL everywhere. */
+/** Frees everything. */
 void vmi_store_close(struct vmi_store *s);
 
-/** The record of @uid, or NULL. */
-struct vmi_record *vmi_store_find(const struct vmi_store *s, const char *uid);
+/** The record of @key, a UID or a text that no UID can be equal to; NULL where there is none. */
+struct vmi_record *vmi_store_find(const struct vmi_store *s, const char *key);
 
-/** A new record for @uid with the names of @v. NULL: out of memory. */
-struct vmi_record *vmi_store_add(struct vmi_store *s, const char *uid, const struct vmi *v);
+/** A new record for @key with the names of @v. NULL: out of memory. */
+struct vmi_record *vmi_store_add(struct vmi_store *s, const char *key, const struct vmi *v);
 
 /** Frees @r, which holds nothing any more and has no work. */
 void vmi_store_remove(struct vmi_store *s, struct vmi_record *r);
+
+/** Calls @visit for every record, in no order; it may remove the one that it was given. */
+void vmi_store_visit(const struct vmi_store *s, void (*visit)(void *data, struct vmi_record *r), void *data);
+
+/* ---- a record ---- */
+
+static inline const char *vmi_record_name(const struct vmi_record *r)
+{
+	return r->text;
+}
+
+/** Borrowed until the record is removed. */
+const char *vmi_record_namespace(const struct vmi_record *r);
+
+/** Its key. Returns @out. */
+const char *vmi_record_uid(const struct vmi_record *r, char out[static VMI_KEY_SIZE]);
+
+/** resourceVersion of the last look, 0 where unknown. One of more than 64 bits needs memory, and is unknown
+ * where there is none. */
+vmi_version vmi_record_version(const struct vmi_record *r);
+void vmi_store_set_version(struct vmi_store *s, struct vmi_record *r, vmi_version version);
+
+/** Of a migration target: the UID of its source, whose CID the guest keeps; else NULL. */
+const char *vmi_record_source(const struct vmi_record *r);
+
+/** False: out of memory, and it has none. Another source than before is one whose guest's CID is not known.
+ */
+bool vmi_store_set_source(struct vmi_store *s, struct vmi_record *r, const char *uid);
+
+/** With a source: the CID that the guest has; 0: not known here. */
+uint32_t vmi_record_guest_cid(const struct vmi_record *r);
+void vmi_record_set_guest_cid(struct vmi_record *r, uint32_t cid);
+
+/* ---- holds ---- */
+
+/** Walks the holds of @r, the youngest first; NULL at the end. The next is to be asked for before @h is let
+ * go. */
+struct vmi_hold *vmi_hold_first(const struct vmi_record *r);
+struct vmi_hold *vmi_hold_next(const struct vmi_hold *h);
+
+struct vmi_record *vmi_hold_owner(const struct vmi_hold *h);
 
 /** The hold of @r on @cid, or NULL. */
 struct vmi_hold *vmi_store_hold_of(const struct vmi_record *r, uint32_t cid);

@@ -1,14 +1,15 @@
 #include "sim/memory.h"
 
+#include "base/arena.h"
 #include "sim/sim.h"
 
 void *__real_calloc(size_t count, size_t size);
 void *__real_reallocarray(void *p, size_t count, size_t size);
-char *__real_strdup(const char *text);
+void *__real_arena_alloc(struct arena *a, size_t size);
 
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_reallocarray(void *p, size_t count, size_t size);
-char *__wrap_strdup(const char *text);
+void *__wrap_arena_alloc(struct arena *a, size_t size);
 
 /* Whose allocations may fail, NULL for nobody's. A global, because malloc and its like know no other context.
  */
@@ -48,7 +49,7 @@ void *__wrap_reallocarray(void *p, size_t count, size_t size)
 	return fails() ? NULL : __real_reallocarray(p, count, size);
 }
 
-char *__wrap_strdup(const char *text)
+void *__wrap_arena_alloc(struct arena *a, size_t size)
 {
-	return fails() ? NULL : __real_strdup(text);
+	return fails() ? NULL : __real_arena_alloc(a, size);
 }

@@ -2,7 +2,7 @@
  * memory: makes the allocator's allocations fail now and then.
  *
  * The program is linked with --wrap for the functions with which the core asks for memory (calloc,
- * reallocarray, strdup); CRoaring's own do not fail, it would end the process. Only what is called between
+ * reallocarray, arena_alloc); CRoaring's own do not fail, it would end the process. Only what is called between
  * memory_begin() and memory_end() meets failures.
  */
 #ifndef SIM_MEMORY_H
