@@ -168,6 +168,22 @@ e2e-chaos: ## two replicas on the real kube-apiserver, and every fault there is 
 	@$(AGAIN) all e2e-build
 	@tests/e2e/chaos/run.sh $(BUILD) long
 
+# --- tests/bench: hotpath measures what is done with bytes. Linked with neither libuv nor libcurl, which proves that
+# no I/O is in it.
+HOTPATH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,hotpath)
+HOTPATH_SRC := $(patsubst %,tests/bench/%.c,stream pipeline scenario) tests/support/api_vmi_template.c \
+               $(wildcard controller/allocator*.c lib/cid/*.c lib/json/*.c) \
+               $(patsubst %,controller/%.c,identity vmi vmi_patch vmi_store) \
+               $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8) \
+               $(patsubst %,lib/kube/%.c,list_reader reflector_object rv watch_reader)
+
+$(HOTPATH_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(HOTPATH_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lroaring -lcrypto
+
+.PHONY: hotpath-build
+hotpath-build: $(HOTPATH_BIN)
+
 # --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
@@ -207,7 +223,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build sim-build e2e-build $(CONTRACT_BIN) $(FUZZ_BIN)
+test-build: all unit-build demo-build sim-build e2e-build hotpath-build $(CONTRACT_BIN) $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
@@ -239,6 +255,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim' \
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
 	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
+	  instructions='tests/bench/guard.sh' \
 	  auditor='tests/controlplane/controlplane.sh audit --self-test' \
 	  e2e-chaos='tests/e2e/chaos/run.sh $(BUILD) short' \
 	  demo-kube='tests/demo/run.sh $(BUILD) kube && echo 1 passed, 0 failed'
