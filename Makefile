@@ -168,9 +168,9 @@ e2e-chaos: ## two replicas on the real kube-apiserver, and every fault there is 
 	@$(AGAIN) all e2e-build
 	@tests/e2e/chaos/run.sh $(BUILD) long
 
-# --- tests/bench: hotpath measures what is done with bytes. Linked with neither libuv nor libcurl, which proves that
+# --- tests/bench: hotpath and micro measure what is done with bytes. Linked with neither libuv nor libcurl, which proves that
 # no I/O is in it.
-HOTPATH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,hotpath)
+HOTPATH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,hotpath micro)
 HOTPATH_SRC := $(patsubst %,tests/bench/%.c,stream pipeline scenario) tests/support/api_vmi_template.c \
                $(wildcard controller/allocator*.c lib/cid/*.c lib/json/*.c) \
                $(patsubst %,controller/%.c,identity vmi vmi_patch vmi_store) \

@@ -29,11 +29,18 @@ int main(int argc, char **argv)
 	const struct meter meter = {.start = toggle, .stop = toggle};
 	const struct scenario *s = argc == 3 ? scenario_find(argv[1]) : NULL;
 	unsigned long n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	struct pipeline *p;
+	const char *reason = NULL;
 	uint64_t bytes;
 
 	if (s == NULL || n == 0 || n > MAX_VMIS)
 		return usage();
-	pipeline_free(scenario_run(s, (uint32_t)n, &meter, &bytes));
+	p = scenario_run(s, (uint32_t)n, &meter, &bytes);
+	if (!allocator_validate(pipeline_allocator(p), &reason)) {
+		(void)fprintf(stderr, "%s: %s\n", s->name, reason);
+		return 1;
+	}
+	pipeline_free(p);
 	printf("%s\t%lu\t%" PRIu64 "\n", s->name, n, bytes);
 	return 0;
 }
