@@ -52,6 +52,8 @@ static void fill_free(struct cid_pool *p)
 		if (from < to)
 			roaring_bitmap_remove_range_closed(p->free, from, to - 1);
 	}
+	/* A bitmap: with holes all over, runs would have to be walked and moved by thousands at each draw. */
+	roaring_bitmap_remove_run_compression(p->free);
 	roaring_init_iterator(p->taken, &it);
 	if (!roaring_move_uint32_iterator_equalorlarger(&it, base))
 		return;
