@@ -51,7 +51,10 @@ static struct json_node *node_step(struct json_filter *f, struct json_node *node
 		link = &(*link)->next;
 	if (*link == NULL)
 		*link = node_create(step);
-	if (*link != NULL && (*link)->key_len > f->longest_key)
+	if (*link == NULL)
+		return NULL;
+	node->member_lengths |= (uint64_t)1 << (*link)->key_len % 64;
+	if ((*link)->key_len > f->longest_key)
 		f->longest_key = (*link)->key_len;
 	return *link;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "json/filter.h"
@@ -16,6 +17,7 @@ struct json_node {
 	struct json_node *next;    /* the next member of the same parent */
 	struct json_node *members; /* children by key */
 	struct json_node *each;    /* the child for elements, NULL where none is wanted */
+	uint64_t member_lengths;   /* bit n: of n % 64 bytes is the key of a member */
 	int field;                 /* JSON_NODE_UNWANTED: only a step on the way */
 	bool whole;                /* what is there is wanted as text; it has no children */
 	size_t key_len;
@@ -33,6 +35,9 @@ static inline const struct json_node *json_node_member(const struct json_node *n
 {
 	const struct json_node *child = node->members;
 
+	/* Most keys are nobody's. */
+	if ((node->member_lengths >> len % 64 & 1) == 0)
+		return NULL;
 	while (child != NULL && (child->key_len != len || memcmp(child->key, key, len) != 0))
 		child = child->next;
 	return child;

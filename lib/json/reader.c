@@ -29,8 +29,7 @@ struct json_reader {
 	/* The outermost of the open containers: those that the filter follows. What is inside of the others
 	 * is wanted by nobody. */
 	size_t followed;
-	const struct json_node *inside; /* that of the innermost container; NULL: not followed */
-	const struct json_node *node;   /* that of the next or current value; NULL: unwanted */
+	const struct json_node *node; /* that of the next or current value; NULL: unwanted */
 	const struct json_node *nodes[JSON_FILTER_MAX_DEPTH + 1];
 
 	/* The object or array that is being kept whole. */
@@ -72,6 +71,12 @@ static enum json_expected out_of_memory(struct json_reader *r)
 static enum json_expected fail_text(struct json_reader *r, int rc)
 {
 	return rc == -ENOMEM ? out_of_memory(r) : fail(r, r->text.fault);
+}
+
+/* The node of the innermost container; NULL where the filter does not follow that. */
+static const struct json_node *inside(const struct json_reader *r)
+{
+	return r->position.depth == r->followed ? r->nodes[r->followed - 1] : NULL;
 }
 
 static bool is_wanted(const struct json_reader *r)
@@ -155,7 +160,6 @@ static enum json_expected scalar_ended(struct json_reader *r, enum json_value_ki
 /* The innermost container is now another one, which matches @node (NULL: none). */
 static void follow(struct json_reader *r, const struct json_node *node)
 {
-	r->inside = node;
 	r->node = node == NULL || r->position.in_object ? NULL : node->each;
 }
 
@@ -230,7 +234,7 @@ static enum json_expected read_string(struct json_reader *r, const char *end)
  * strings of a server are such. NULL otherwise. */
 static const char *plain_end(const struct json_reader *r, const char *end)
 {
-	const char *p = scan_plain(r->at + 1, end);
+	const char *p = scan_short(r->at + 1, end);
 
 	return p < end && *p == '"' ? p : NULL;
 }
@@ -270,20 +274,21 @@ static enum json_expected read_key(struct json_reader *r, const char *end)
 	if (rc == JSON_TEXT_MORE)
 		return JSON_IN_KEY;
 	if (r->text.out != NULL && !r->text.cut)
-		r->node = json_node_member(r->inside, buf_str(&r->scratch), r->scratch.len);
+		r->node = json_node_member(inside(r), buf_str(&r->scratch), r->scratch.len);
 	return JSON_AT_COLON;
 }
 
 static enum json_expected begin_key(struct json_reader *r, const char *end)
 {
-	bool collect = r->inside != NULL && r->inside->members != NULL;
+	const struct json_node *node = inside(r);
+	bool collect = node != NULL && node->members != NULL;
 	const char *quote = plain_end(r, end);
 	const char *start = r->at + 1;
 
 	r->node = NULL;
 	if (quote != NULL) {
 		if (collect)
-			r->node = json_node_member(r->inside, start, (size_t)(quote - start));
+			r->node = json_node_member(node, start, (size_t)(quote - start));
 		r->at = quote + 1;
 		return JSON_AT_COLON;
 	}
@@ -427,6 +432,46 @@ static enum json_expected read_rest(struct json_reader *r, enum json_expected ex
 	}
 }
 
+/* The members of an object that is followed, up to one that is wanted or not easy. */
+static void pass_members(struct json_reader *r, const char *end)
+{
+	struct json_position *position = &r->position;
+	const struct json_node *node = r->nodes[r->followed - 1];
+	const char *p = r->at;
+
+	while (p < end && *p == '"') {
+		const char *start = p + 1;
+		const char *quote = scan_short(start, end);
+
+		if (end - quote < 2 || quote[0] != '"' || quote[1] != ':')
+			break;
+		r->node = json_node_member(node, start, (size_t)(quote - start));
+		position->expected = JSON_AT_VALUE;
+		p = quote + 2;
+		if (r->node != NULL)
+			break;
+		p = json_skip(position, r->followed, p, end);
+		if (position->expected != JSON_AT_NEXT || position->depth != r->followed || p == end ||
+		    *p != ',')
+			break;
+		position->expected = JSON_AT_KEY;
+		p++;
+	}
+	r->at = p;
+}
+
+/* What is easy: it is most of a document. */
+static void read_easy(struct json_reader *r, const char *end)
+{
+	const struct json_position *position = &r->position;
+
+	if (r->node == NULL)
+		r->at = json_skip(&r->position, r->followed, r->at, end);
+	if (position->depth == r->followed && position->in_object &&
+	    (position->expected == JSON_AT_KEY || position->expected == JSON_AT_FIRST_KEY))
+		pass_members(r, end);
+}
+
 /* Up to @end, to the end of the top-level value or to a failure. */
 static void read_tokens(struct json_reader *r, const char *end)
 {
@@ -434,8 +479,7 @@ static void read_tokens(struct json_reader *r, const char *end)
 
 	position->expected = read_rest(r, position->expected, end);
 	while (position->expected > JSON_BETWEEN) {
-		if (position->depth > r->followed)
-			r->at = json_skip(position, r->followed, r->at, end);
+		read_easy(r, end);
 		r->at = scan_space(r->at, end);
 		if (r->at == end)
 			return;
@@ -513,7 +557,6 @@ void json_reader_reset(struct json_reader *r)
 	r->failure = 0;
 	r->fault = NULL;
 	r->followed = 0;
-	r->inside = NULL;
 	r->node = NULL;
 	r->whole_from = NULL;
 	buf_reset(&r->scratch);

@@ -8,6 +8,7 @@
 #define JSON_SCAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -79,6 +80,37 @@ static inline const char *scan_plain(const char *p, const char *end)
 }
 
 #endif
+
+/** How many bytes scan_near() looks at. */
+#define SCAN_NEAR 16
+
+/** The first special byte of the SCAN_NEAR bytes at @p, or NULL: most strings are short. */
+static inline const char *scan_near(const char *p)
+{
+#ifdef __SSE2__
+	unsigned int specials = scan_specials_16(p);
+
+	return specials != 0 ? p + __builtin_ctz(specials) : NULL;
+#else
+	const char *special = scan_plain_words(p, p + SCAN_NEAR);
+
+	return special != p + SCAN_NEAR ? special : NULL;
+#endif
+}
+
+/** scan_plain() out of line, for where it is seldom needed. */
+__attribute__((noinline, unused)) static const char *scan_far(const char *p, const char *end)
+{
+	return scan_plain(p, end);
+}
+
+/** scan_plain() that is quick where the special byte is near. */
+static inline const char *scan_short(const char *p, const char *end)
+{
+	const char *near = end - p >= SCAN_NEAR ? scan_near(p) : NULL;
+
+	return near != NULL ? near : scan_far(p, end);
+}
 
 static inline bool scan_is_space(char c)
 {

@@ -194,6 +194,12 @@ static bool jansson_agrees(const char *text, size_t n, bool accepted)
 	return agrees;
 }
 
+/* The reader has a short way for what is far enough from the end of a chunk. */
+static void pad(struct buf *text)
+{
+	ck_assert_int_eq(buf_printf(text, "%64s", "\n"), 0);
+}
+
 /* Documents are kept small, so that a change of one byte matters. */
 static void random_mutant(struct rng *rng, struct buf *text)
 {
@@ -216,6 +222,16 @@ static void random_mutant(struct rng *rng, struct buf *text)
 	json_decref(value);
 }
 
+static bool is_accepted(struct json_reader *r, const struct buf *text, size_t max_chunk, struct rng *rng)
+{
+	int rc;
+
+	json_reader_reset(r);
+	rc = max_chunk < text->len ? transcript_feed_random(r, text->data, text->len, max_chunk, rng, NULL)
+				   : transcript_feed(r, text->data, text->len, 0, NULL);
+	return rc == 0 && json_reader_at_boundary(r);
+}
+
 START_TEST(a_document_with_one_byte_changed_is_refused_as_jansson_does)
 {
 	const struct json_reader_limits limits = {.max_text = 64};
@@ -236,9 +252,9 @@ START_TEST(a_document_with_one_byte_changed_is_refused_as_jansson_does)
 		bool accepted;
 
 		random_mutant(&rng, &text);
-		json_reader_reset(r);
-		accepted = transcript_feed_random(r, text.data, text.len, 20, &rng, NULL) == 0 &&
-			   json_reader_at_boundary(r);
+		pad(&text);
+		accepted = is_accepted(r, &text, 20, &rng);
+		ck_assert_msg(is_accepted(r, &text, SIZE_MAX - 1, &rng) == accepted, "%s", buf_str(&text));
 		refused += !accepted;
 		/* jansson alone refuses half a surrogate pair, and a NUL in a key. */
 		if (accepted && strstr(buf_str(&text), "\\u") != NULL)
@@ -252,7 +268,69 @@ START_TEST(a_document_with_one_byte_changed_is_refused_as_jansson_does)
 }
 END_TEST
 
-START_TEST(both_scans_find_the_first_special_byte)
+/* Brackets up to a depth of some hundred, members and elements between them. Returns whether they match. */
+static bool random_nest(struct rng *rng, struct buf *text)
+{
+	char open[512];
+	size_t depth = 0;
+	bool wrong = false;
+	size_t steps = 1 + rng_below(rng, 600);
+
+	buf_reset(text);
+	ck_assert_int_eq(buf_add_str(text, "{\"unwanted\":["), 0);
+	for (size_t i = 0; i < steps || depth > 0; i++) {
+		bool up = i < steps && depth < sizeof(open) && rng_below(rng, 3) > 0;
+
+		if (up) {
+			open[depth] = rng_below(rng, 2) == 0 ? '{' : '[';
+			ck_assert_int_eq(buf_add_str(text, open[depth] == '{' ? "{\"k\":" : "["), 0);
+			depth++;
+		} else if (depth > 0) {
+			bool object = open[--depth] == '{';
+
+			if (rng_below(rng, 1000) == 0)
+				wrong = true;
+			ck_assert_int_eq(buf_add_str(text, wrong == object ? "0]" : "0}"), 0);
+			object = depth > 0 && open[depth - 1] == '{';
+			ck_assert_int_eq(buf_add_str(text, object ? ",\"m\":" : ","), 0);
+			if (wrong)
+				break;
+		}
+	}
+	ck_assert_int_eq(buf_add_str(text, "7]}"), 0);
+	return !wrong;
+}
+
+START_TEST(brackets_must_match_however_deep_they_are)
+{
+	const struct json_reader_limits limits = {.max_text = 64};
+	const struct json_reader_events none = {0};
+	struct oracle_wish wish = {{"wanted"}, 0};
+	struct json_filter *filter = oracle_filter(&wish, 1);
+	struct json_reader *r;
+	struct rng rng;
+	AUTO_BUF struct buf text;
+	unsigned int refused = 0;
+
+	rng_init_seeded(&rng, 3);
+	buf_init(&text, TRANSCRIPT_MAX);
+	ck_assert_int_eq(json_reader_create(&r, filter, &limits, &none, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		bool matches = random_nest(&rng, &text);
+
+		pad(&text);
+		refused += !matches;
+		ck_assert_msg(is_accepted(r, &text, SIZE_MAX - 1, &rng) == matches, "%s", buf_str(&text));
+		ck_assert_msg(is_accepted(r, &text, 300, &rng) == matches, "%s", buf_str(&text));
+		ck_assert_msg(is_accepted(r, &text, 3, &rng) == matches, "%s", buf_str(&text));
+	}
+	ck_assert_uint_gt(refused, 100);
+	json_reader_free(r);
+	json_filter_free(filter);
+}
+END_TEST
+
+START_TEST(all_scans_find_the_first_special_byte)
 {
 	struct rng rng;
 	char bytes[100];
@@ -273,6 +351,7 @@ START_TEST(both_scans_find_the_first_special_byte)
 				expected = i;
 		ck_assert_ptr_eq(scan_plain(bytes + start, bytes + end), bytes + expected);
 		ck_assert_ptr_eq(scan_plain_words(bytes + start, bytes + end), bytes + expected);
+		ck_assert_ptr_eq(scan_short(bytes + start, bytes + end), bytes + expected);
 	}
 }
 END_TEST
@@ -282,7 +361,8 @@ int main(void)
 	const TTest *const tests[] = {
 		random_documents_are_read_as_jansson_reads_them,
 		a_document_with_one_byte_changed_is_refused_as_jansson_does,
-		both_scans_find_the_first_special_byte,
+		brackets_must_match_however_deep_they_are,
+		all_scans_find_the_first_special_byte,
 	};
 
 	return suite_run("json_random", tests, ARRAY_LEN(tests));
