@@ -2,10 +2,16 @@
 
 #include <string.h>
 
+/* Printable ASCII that means something in JSON, in a path or in HTML. */
+static const bool is_special[256] = {
+	['"'] = true, ['\\'] = true, ['/'] = true, ['%'] = true, ['?'] = true,
+	['#'] = true, ['<'] = true,  ['>'] = true, ['&'] = true,
+};
+
 static bool is_plain(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] > '~' || strchr("\"\\/%?#<>&", text[i]) != NULL)
+		if (text[i] <= ' ' || text[i] > '~' || is_special[(unsigned char)text[i]])
 			return false;
 	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/macros.h"
 #include "controller/vmi.h"
@@ -41,6 +42,69 @@ START_TEST(the_wanted_fields_are_read)
 	ck_assert_uint_eq(v.cid, 4294967294u);
 	ck_assert(!vmi_has_started(&v));
 	ck_assert_ptr_null(v.unreadable);
+}
+END_TEST
+
+/* As libc reads it, which is too slow for the product. */
+static int64_t time_by_libc(const char *text)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	ck_assert(end != NULL && *end == '\0');
+	return (int64_t)timegm(&tm);
+}
+
+static int parse_created(const char *time)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "{" META ",\"creationTimestamp\":\"%s\"}}", time);
+	return parse(text);
+}
+
+START_TEST(the_creation_time_is_read_as_libc_reads_it)
+{
+	static const char *const times[] = {
+		"1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2000-02-29T12:00:00Z",
+		"2023-02-28T23:59:59Z", "2024-02-29T23:59:60Z", "2024-03-01T00:00:00Z",
+		"2100-03-01T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+		"2026-11-30T01:02:03Z",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		ck_assert_int_eq(parse_created(times[i]), 0);
+		ck_assert_ptr_null(v.unreadable);
+		ck_assert_int_eq(v.created_s, time_by_libc(times[i]));
+	}
+}
+END_TEST
+
+START_TEST(what_is_no_time_is_unreadable)
+{
+	static const char *const times[] = {
+		"",
+		"2026-01-02T03:04:05",
+		"2026-01-02T03:04:05+00:00",
+		"2026-01-02T03:04:05.5Z",
+		"2026-1-02T03:04:05Z",
+		"2026-13-02T03:04:05Z",
+		"2026-00-02T03:04:05Z",
+		"2026-01-32T03:04:05Z",
+		"2026-01-00T03:04:05Z",
+		"2026-01-02T24:04:05Z",
+		"2026-01-02T03:60:05Z",
+		"2026-01-02T03:04:61Z",
+		"2026-01-02 03:04:05Z",
+		"-026-01-02T03:04:05Z",
+		"2026-01-02T03:04:0xZ",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		ck_assert_int_eq(parse_created(times[i]), 0);
+		ck_assert_str_eq(v.unreadable, "metadata.creationTimestamp");
+		ck_assert_int_eq(v.created_s, 0);
+	}
 }
 END_TEST
 
@@ -194,6 +258,8 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		the_wanted_fields_are_read,
+		the_creation_time_is_read_as_libc_reads_it,
+		what_is_no_time_is_unreadable,
 		an_object_without_status_says_so,
 		a_vmi_that_once_was_scheduled_has_started,
 		a_cid_that_is_no_32_bit_number_is_unreadable,
