@@ -2,21 +2,34 @@
 
 #include <inttypes.h>
 
+/* Without printf() but for numbers: it took a third of the time between an event and its patch. */
+#define PARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int add_parts(struct buf *out, const char *const *parts)
+{
+	int rc = 0;
+
+	for (; *parts != NULL && rc == 0; parts++)
+		rc = buf_add_str(out, *parts);
+	return rc;
+}
+
 int vmi_path_write(struct buf *out, const char *version, const struct wish *w)
 {
-	return buf_printf(out, "/apis/kubevirt.io/%s/namespaces/%s/virtualmachineinstances/%s", version,
-			  w->namespace, w->name);
+	return add_parts(out, PARTS("/apis/kubevirt.io/", version, "/namespaces/", w->namespace,
+				    "/virtualmachineinstances/", w->name));
 }
 
 /* What must still be so: the same object, and where it matters the same version of it. */
 static int write_identity(struct buf *out, const struct wish *w)
 {
-	int rc = buf_printf(out, "[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"%s\"},", w->uid);
+	int rc = add_parts(
+		out, PARTS("[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"", w->uid, "\"},"));
 
 	if (rc == 0 && w->resource_version[0] != '\0')
-		rc = buf_printf(out,
-				"{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%s\"},",
-				w->resource_version);
+		rc = add_parts(out,
+			       PARTS("{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"",
+				     w->resource_version, "\"},"));
 	return rc;
 }
 
@@ -25,8 +38,8 @@ static int write_phase(struct buf *out, const struct wish *w)
 {
 	if (!w->has_phase)
 		return buf_add_str(out, "{\"op\":\"test\",\"path\":\"/status/phase\",\"value\":null},");
-	return buf_printf(out, "{\"op\":\"test\",\"path\":\"/status/phase\",\"value\":\"%s\"},",
-			  vmi_phase_name(w->phase));
+	return add_parts(out, PARTS("{\"op\":\"test\",\"path\":\"/status/phase\",\"value\":\"",
+				    vmi_phase_name(w->phase), "\"},"));
 }
 
 static int write_old_cid(struct buf *out, const struct wish *w)
