@@ -79,6 +79,13 @@ static void on_moved(void *data, const char *rv)
 	(void)rv;
 }
 
+static void on_listed(void *data, const char *rv)
+{
+	struct pipeline *p = data;
+
+	allocator_list_done(p->allocator, rv, NOW_MS);
+}
+
 static void on_notice(void *data, const struct notice *n)
 {
 	struct pipeline *p = data;
@@ -104,6 +111,7 @@ static void create_readers(struct pipeline *p)
 		.max_text = MAX_TEXT,
 		.max_frame = MAX_FRAME,
 		.moved = on_moved,
+		.listed = on_listed,
 		.data = p,
 	};
 	struct error err = {0};
@@ -177,6 +185,12 @@ void pipeline_end_list(struct pipeline *p)
 
 	must(list_reader_end(p->list_reader, &err), &err, "list");
 	allocator_list_done(p->allocator, list_reader_rv(p->list_reader), NOW_MS);
+}
+
+void pipeline_begin_stream(struct pipeline *p)
+{
+	watch_reader_reset(p->watch_reader, true);
+	allocator_list_started(p->allocator);
 }
 
 void pipeline_watch_bytes(struct pipeline *p, const char *bytes, size_t n)

@@ -26,6 +26,9 @@ void pipeline_begin_list(struct pipeline *p);
 void pipeline_list_bytes(struct pipeline *p, const char *bytes, size_t n);
 void pipeline_end_list(struct pipeline *p);
 
+/** A watch that begins with a list follows; it ends by itself, with its end mark. */
+void pipeline_begin_stream(struct pipeline *p);
+
 /** The next bytes of a watch that never ends. */
 void pipeline_watch_bytes(struct pipeline *p, const char *bytes, size_t n);
 

@@ -113,6 +113,23 @@ static void watch(struct pipeline *p, uint32_t n, const char *type,
 	}
 }
 
+/* A list as a stream of frames. */
+static void stream_list(struct pipeline *p, uint32_t n, const struct meter *m, uint64_t *bytes)
+{
+	m->start(m->data);
+	pipeline_begin_stream(p);
+	m->stop(m->data);
+	for (uint32_t i = 0; i < n; i++) {
+		struct stream_vmi v = holding_vmi(i);
+
+		must(stream_add_frame(stream, &text, "ADDED", &v));
+		if (i % BATCH == BATCH - 1)
+			feed(p, pipeline_watch_bytes, m, bytes);
+	}
+	must(stream_add_end_mark(&text, FIRST_VERSION + n));
+	feed(p, pipeline_watch_bytes, m, bytes);
+}
+
 /* ---- scenarios ---- */
 
 static void run_list(struct pipeline *p, uint32_t n, const struct meter *m, uint64_t *bytes)
@@ -258,6 +275,7 @@ static bool has_assigned(const struct pipeline *p, uint32_t n)
 
 const struct scenario scenarios[] = {
 	{"list", "item that holds a CID", run_list, has_listed},
+	{"stream", "frame of a streaming list", stream_list, has_listed},
 	{"list-plain", "item without vsock", run_list_plain, has_nothing_listed},
 	{"watch", "event of a VMI that holds a CID", run_watch, has_watched},
 	{"watch-plain", "event of a VMI without vsock", run_watch_plain, has_nothing_watched},

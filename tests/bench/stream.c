@@ -314,6 +314,16 @@ int stream_end_list(struct buf *out, uint64_t version)
 			  version);
 }
 
+int stream_add_end_mark(struct buf *out, uint64_t version)
+{
+	return buf_printf(out,
+			  "{\"type\":\"BOOKMARK\",\"object\":{\"apiVersion\":\"kubevirt.io/v1\","
+			  "\"kind\":\"VirtualMachineInstance\",\"metadata\":{\"annotations\":{"
+			  "\"k8s.io/initial-events-end\":\"true\"},\"creationTimestamp\":null,"
+			  "\"resourceVersion\":\"%" PRIu64 "\"}}}\n",
+			  version);
+}
+
 uint32_t stream_number_of(const char *name)
 {
 	const char *dash = strrchr(name, '-');

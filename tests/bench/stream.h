@@ -46,6 +46,9 @@ int stream_add_frame(const struct stream *s, struct buf *out, const char *type, 
 int stream_begin_list(struct buf *out);
 int stream_end_list(struct buf *out, uint64_t version);
 
+/** The frame that ends the list with which a watch began. */
+int stream_add_end_mark(struct buf *out, uint64_t version);
+
 /** The number in the name of a VMI of a stream. */
 uint32_t stream_number_of(const char *name);
 
