@@ -4,15 +4,17 @@
 #include <roaring/roaring.h>
 #include <stdlib.h>
 
+#include "cid/slot_set.h"
+
 #define SLOT_BITS 17 /* 2^32 / CID_STRIPES slots a stripe */
 
 struct cid_pool {
 	const struct cid_range *range;
 	roaring_bitmap_t *taken; /* keys, see key_of() */
-	roaring_bitmap_t *free;  /* slots of the current stripe that can be drawn */
 	uint32_t stripe;
 	uint64_t available;
 	uint32_t used[CID_STRIPES]; /* CIDs of the range, by stripe, that are excluded or taken */
+	struct slot_set free;       /* of the current stripe: those that can be drawn */
 };
 
 static uint32_t slot_of(uint32_t cid)
@@ -45,26 +47,22 @@ static void fill_free(struct cid_pool *p)
 	uint32_t to;
 
 	slots_between(p->stripe, range->min, range->max, &from, &to);
-	if (from < to)
-		roaring_bitmap_add_range_closed(p->free, from, to - 1);
+	slot_set_add_range(&p->free, from, to);
 	for (size_t i = 0; i < range->excluded_count; i++) {
 		slots_between(p->stripe, range->excluded[i].first, range->excluded[i].last, &from, &to);
-		if (from < to)
-			roaring_bitmap_remove_range_closed(p->free, from, to - 1);
+		slot_set_remove_range(&p->free, from, to);
 	}
-	/* A bitmap: with holes all over, runs would have to be walked and moved by thousands at each draw. */
-	roaring_bitmap_remove_run_compression(p->free);
 	roaring_init_iterator(p->taken, &it);
 	if (!roaring_move_uint32_iterator_equalorlarger(&it, base))
 		return;
 	for (; it.has_value && it.current_value >> SLOT_BITS == p->stripe;
 	     roaring_advance_uint32_iterator(&it))
-		roaring_bitmap_remove(p->free, it.current_value - base);
+		slot_set_remove(&p->free, it.current_value - base);
 }
 
 void cid_pool_set_stripe(struct cid_pool *p, uint32_t stripe)
 {
-	roaring_bitmap_clear(p->free);
+	slot_set_clear(&p->free);
 	p->stripe = stripe;
 	fill_free(p);
 }
@@ -103,8 +101,7 @@ int cid_pool_create(struct cid_pool **out, const struct cid_range *range)
 	p->available = cid_range_size(range);
 	count_excluded(p);
 	p->taken = roaring_bitmap_create();
-	p->free = roaring_bitmap_create();
-	if (p->taken == NULL || p->free == NULL) {
+	if (p->taken == NULL) {
 		cid_pool_free(p);
 		return -ENOMEM;
 	}
@@ -119,8 +116,6 @@ void cid_pool_free(struct cid_pool *p)
 		return;
 	if (p->taken != NULL)
 		roaring_bitmap_free(p->taken);
-	if (p->free != NULL)
-		roaring_bitmap_free(p->free);
 	free(p);
 }
 
@@ -133,7 +128,7 @@ bool cid_pool_take(struct cid_pool *p, uint32_t cid)
 	p->available--;
 	p->used[cid_stripe_of(cid)]++;
 	if (cid_stripe_of(cid) == p->stripe)
-		roaring_bitmap_remove(p->free, slot_of(cid));
+		slot_set_remove(&p->free, slot_of(cid));
 	return true;
 }
 
@@ -146,7 +141,7 @@ bool cid_pool_release(struct cid_pool *p, uint32_t cid)
 	p->available++;
 	p->used[cid_stripe_of(cid)]--;
 	if (cid_stripe_of(cid) == p->stripe)
-		roaring_bitmap_add(p->free, slot_of(cid));
+		slot_set_add(&p->free, slot_of(cid));
 	return true;
 }
 
@@ -178,7 +173,7 @@ int cid_pool_draw(struct cid_pool *p, struct rng *rng, uint32_t *out)
 		return -ENOSPC;
 	/* The r-th free value for a uniform r is a uniform draw in one step, however full the stripe is; a
 	 * walk to the next free value would favour those behind long runs (peers.md B8). */
-	if (!roaring_bitmap_select(p->free, (uint32_t)rng_below(rng, count), &slot))
+	if (!slot_set_select(&p->free, (uint32_t)rng_below(rng, count), &slot))
 		return -ENOSPC;
 	*out = slot * CID_STRIPES + p->stripe;
 	cid_pool_take(p, *out);
@@ -246,14 +241,17 @@ bool cid_pool_validate(const struct cid_pool *p, const char **reason)
 	if (p->available != cid_range_size(p->range) - taken)
 		return false;
 	*reason = "the free set has not as many CIDs as the stripe";
-	if (roaring_bitmap_get_cardinality(p->free) != cid_pool_stripe_free(p, p->stripe))
+	if (slot_set_count(&p->free) != cid_pool_stripe_free(p, p->stripe))
 		return false;
 	*reason = "a free slot is taken or cannot be given";
-	for (roaring_init_iterator(p->free, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-		uint32_t cid = it.current_value * CID_STRIPES + p->stripe;
+	for (uint32_t i = 0; i < SLOT_SET_WORDS; i++) {
+		for (uint64_t word = p->free.words[i]; word != 0; word &= word - 1) {
+			uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(word);
+			uint32_t cid = slot * CID_STRIPES + p->stripe;
 
-		if (cid_pool_is_taken(p, cid) || !cid_range_contains(p->range, cid))
-			return false;
+			if (cid_pool_is_taken(p, cid) || !cid_range_contains(p->range, cid))
+				return false;
+		}
 	}
 	return true;
 }
