@@ -174,7 +174,7 @@ HOTPATH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,hotpath micro)
 HOTPATH_SRC := $(patsubst %,tests/bench/%.c,stream pipeline scenario) tests/support/api_vmi_template.c \
                $(wildcard controller/allocator*.c lib/cid/*.c lib/json/*.c) \
                $(patsubst %,controller/%.c,identity vmi vmi_patch vmi_store) \
-               $(patsubst %,lib/base/%.c,backoff buf error heap rng table utf8) \
+               $(patsubst %,lib/base/%.c,arena arena_table backoff buf error heap rng utf8) \
                $(patsubst %,lib/kube/%.c,list_reader reflector_object rv watch_reader)
 
 $(HOTPATH_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(HOTPATH_SRC))
