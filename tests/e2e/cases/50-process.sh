@@ -141,7 +141,7 @@ serves_certificate() {
 
 it apisim readyz_is_503_until_the_caches_are_complete
 readyz_is_503_until_the_caches_are_complete() {
-	fault '{"verb": "list", "path": "/apis/kubevirt.io/v1/virtualmachineinstances", "userAgent": "vsock-cid-controller"}' \
+	fault '{"path": "/apis/kubevirt.io/v1/virtualmachineinstances", "userAgent": "vsock-cid-controller"}' \
 		'{"status": 503}'
 	start_controller
 	await "the KubeVirt CRs to be complete" metric_is 'kubevirt_vsock_cache_synced{resource="kubevirts"}' 1
