@@ -47,7 +47,7 @@ versions() {
 # functions away that not every machine has; it, too, would move the stack.
 count() {
   local out=$build/callgrind.$1 instructions
-  if ! env -i GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX512F,-ERMS,-FSRM,-BMI2,-EVEX512 "${@:2}" \
+  if ! env -i GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-BMI2,-EVEX512 "${@:2}" \
     "$(command -v valgrind)" --tool=callgrind --collect-atstart=no --callgrind-out-file="$out" \
     "$build/tests/bench/hotpath" "$1" "$units" >"$out.log" 2>&1; then
     cat "$out.log" >&2
