@@ -90,7 +90,7 @@ repeatable() {
   fi
 }
 
-if ! command -v valgrind gcc >/dev/null || [[ $(uname -m) != x86_64 ]]; then
+if ! command -v valgrind >/dev/null || ! command -v gcc >/dev/null || [[ $(uname -m) != x86_64 ]]; then
   verdict all skip "needs gcc and valgrind on x86_64"
   finish
 fi
