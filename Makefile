@@ -23,7 +23,7 @@ CFLAGS  ?= -O2 -g
 # libuv handles are cast to their base types, hence -fno-strict-aliasing (as knot-resolver and dqlite do).
 ALL_CFLAGS := -std=gnu17 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lroaring -lpthread -lm
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
@@ -120,7 +120,7 @@ SIM_SRC := $(wildcard tests/sim/*.c controller/allocator*.c lib/cid/*.c lib/json
 
 $(SIM_BIN): $(call objs,$(SIM_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=arena_alloc -o $@ $^ -lroaring -lcrypto
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=arena_alloc -o $@ $^ -lcrypto
 
 # Whole controllers and a whole apisim, with libuv, libcurl, sockets and clocks of the simulation's own. What these replace is
 # in the archives, too, and must not be needed from there: neither libuv nor libcurl is linked.
@@ -130,7 +130,7 @@ WHOLE_WRAP := clock_boot_ms clock_wall_us time log_write rng_init_secure store_p
 
 $(WHOLE_BIN): $(call objs,$(WHOLE_SRC)) $(LIBCONTROLLER) $(LIBAPISIM) $(LIBVSOCK)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(WHOLE_WRAP)) -o $@ $^ -ljansson -lyaml -lroaring -lcrypto -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(WHOLE_WRAP)) -o $@ $^ -ljansson -lyaml -lcrypto -lm
 
 .PHONY: sim sim-build sim-mutants
 sim: ## simulate the allocator, then whole controllers (SEEDS=1000, FIRST=1)
@@ -179,7 +179,7 @@ HOTPATH_SRC := $(patsubst %,tests/bench/%.c,stream pipeline scenario) tests/supp
 
 $(HOTPATH_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(HOTPATH_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lroaring -lcrypto
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lcrypto
 
 .PHONY: hotpath-build
 hotpath-build: $(HOTPATH_BIN)

@@ -35,10 +35,10 @@ int allocator_create(struct allocator **out, const struct allocator_options *opt
 	rc = vmi_store_init(&a->store, rng_u64(options->rng));
 	if (rc != 0)
 		goto err_after_alloc;
-	rc = cid_pool_create(&a->pool, options->range);
+	rc = cid_pool_create(&a->pool, options->range, rng_u64(options->rng));
 	if (rc != 0)
 		goto err_after_store;
-	rc = cid_quarantine_create(&a->quarantine, options->quarantine_ms);
+	rc = cid_quarantine_create(&a->quarantine, options->quarantine_ms, rng_u64(options->rng));
 	if (rc != 0)
 		goto err_after_pool;
 	for (int i = 0; i < URGENCY_COUNT; i++) {

@@ -8,9 +8,18 @@ struct vmi_hold *allocator_own(struct allocator *a, struct vmi_record *r, uint32
 	bool first;
 	struct vmi_hold *h = vmi_store_hold(&a->store, r, cid, &first);
 
-	if (h != NULL && first && !cid_pool_take(a->pool, cid))
+	if (h == NULL || !first)
+		return h;
+	switch (cid_pool_take(a->pool, cid)) {
+	case 1:
+		return h;
+	case 0:
 		cid_quarantine_withdraw(a->quarantine, cid);
-	return h;
+		return h;
+	default:
+		(void)vmi_store_let_go(&a->store, h);
+		return NULL;
+	}
 }
 
 /* I5: free only when the last owner has let go, and then only after a rest. Where the quarantine cannot take

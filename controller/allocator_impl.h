@@ -100,7 +100,7 @@ struct allocator {
 /** What is being done for @r, NULL for nothing. */
 static inline struct assignment *work_of(const struct vmi_record *r)
 {
-	return arena_at(arena_of(r), r->work);
+	return arena_at(arena_of(r), vmi_record_work(r));
 }
 
 /** Gives a notice about @r; @n->kind and the special members are filled in, the identity is added here. */
@@ -141,7 +141,7 @@ void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t ci
 /** The gauges that @r is to be counted under, bits of enum vmi_count. */
 uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r);
 
-/** The CID to ask for @r: one that we asked for before, or a free one, which is taken then. Returns 0,
+/** The CID to ask for @r: one that we asked for before, or a free one, to be owned at once. Returns 0,
  * -EAGAIN (only a raised term has one), -ENOSPC (none in the whole range). */
 int allocator_choose_cid(struct allocator *a, const struct vmi_record *r, uint32_t *cid);
 

@@ -93,7 +93,8 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 		return;
 	}
 	w = arena_alloc(&a->store.arena, sizeof(*w));
-	if (w == NULL) {
+	if (w == NULL || !vmi_store_set_work(&a->store, r, arena_handle_of(w))) {
+		arena_free(&a->store.arena, w, sizeof(*w));
 		allocator_lost_track(a, r, 0);
 		return;
 	}
@@ -101,7 +102,6 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	w->since_ms = now_ms;
 	list_init(&w->queued);
 	backoff_init(&w->backoff, WORK_BACKOFF_INITIAL_MS, WORK_BACKOFF_MAX_MS);
-	r->work = arena_handle_of(w);
 	a->waiting++;
 	work_move(a, w, WORK_WANTING);
 	allocator_tell_held(a, r);
@@ -132,7 +132,7 @@ void work_drop(struct allocator *a, struct vmi_record *r)
 		keep_asked(r, w->slot); /* nobody will ask how it went */
 		w->slot->work = NULL;
 	}
-	r->work = ARENA_NONE;
+	(void)vmi_store_set_work(&a->store, r, ARENA_NONE);
 	a->waiting--;
 	a->starving_count -= w->state == WORK_STARVING;
 	arena_free(&a->store.arena, w, sizeof(*w));
@@ -158,7 +158,7 @@ void allocator_stop(struct allocator *a)
 
 void allocator_tell_held(struct allocator *a, struct vmi_record *r)
 {
-	if (a->held != NULL && r->work != ARENA_NONE && (r->told & 1u << NOTICE_HELD) == 0)
+	if (a->held != NULL && vmi_record_work(r) != ARENA_NONE && (r->told & 1u << NOTICE_HELD) == 0)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_HELD, .text = a->held});
 }
 
@@ -298,7 +298,6 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 		allocator_forget_refused(a, r, now_ms);
 	h = allocator_own(a, r, cid);
 	if (h == NULL) {
-		cid_pool_release(a->pool, cid);
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
 		work_block(a, w, WORK_WANTING, now_ms);
 		return false;

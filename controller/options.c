@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
-#include <roaring/roaring_version.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -246,9 +245,8 @@ void options_print_version(FILE *out)
 {
 	fprintf(out,
 		"vsock-cid-controller %s (libuv %s, libcurl %s, jansson %s, OpenSSL %s, libmicrohttpd %s, "
-		"libyaml %s, CRoaring %d.%d.%d)\n",
+		"libyaml %s)\n",
 		version_text, uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
 		jansson_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING), MHD_get_version(),
-		yaml_get_version_string(), ROARING_VERSION_MAJOR, ROARING_VERSION_MINOR,
-		ROARING_VERSION_REVISION);
+		yaml_get_version_string());
 }

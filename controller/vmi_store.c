@@ -23,8 +23,9 @@ struct other_hold {
 /* What few records need. */
 struct vmi_extra {
 	uint64_t version_high; /* bits above 64 */
-	arena_handle holds;    /* the youngest other_hold */
-	arena_handle source;   /* text: UID of the migration's source */
+	arena_handle work;
+	arena_handle holds;  /* the youngest other_hold */
+	arena_handle source; /* text: UID of the migration's source */
 	uint32_t guest_cid;
 };
 
@@ -278,6 +279,18 @@ static struct vmi_extra *need_extra(struct vmi_store *s, struct vmi_record *r)
 	return x;
 }
 
+/* Frees what @r needs no longer. */
+static void leave_extra(struct vmi_store *s, struct vmi_record *r)
+{
+	struct vmi_extra *x = extra_of(r);
+
+	if (x->version_high != 0 || x->work != ARENA_NONE || x->holds != ARENA_NONE ||
+	    x->source != ARENA_NONE)
+		return;
+	r->extra = ARENA_NONE;
+	arena_free(&s->arena, x, sizeof(*x));
+}
+
 static void free_source(struct vmi_store *s, struct vmi_extra *x)
 {
 	char *uid = arena_at(&s->arena, x->source);
@@ -350,10 +363,30 @@ void vmi_store_set_version(struct vmi_store *s, struct vmi_record *r, vmi_versio
 	struct vmi_extra *x = high != 0 ? need_extra(s, r) : extra_of(r);
 
 	r->version = (uint64_t)version;
-	if (x != NULL)
+	if (x != NULL) {
 		x->version_high = high;
-	else if (high != 0)
+		leave_extra(s, r);
+	} else if (high != 0) {
 		r->version = 0;
+	}
+}
+
+arena_handle vmi_record_work(const struct vmi_record *r)
+{
+	const struct vmi_extra *x = extra_of(r);
+
+	return x != NULL ? x->work : ARENA_NONE;
+}
+
+bool vmi_store_set_work(struct vmi_store *s, struct vmi_record *r, arena_handle work)
+{
+	struct vmi_extra *x = work != ARENA_NONE ? need_extra(s, r) : extra_of(r);
+
+	if (x == NULL)
+		return work == ARENA_NONE;
+	x->work = work;
+	leave_extra(s, r);
+	return true;
 }
 
 const char *vmi_record_source(const struct vmi_record *r)
@@ -373,8 +406,10 @@ bool vmi_store_set_source(struct vmi_store *s, struct vmi_record *r, const char 
 		return false;
 	free_source(s, x);
 	copy = arena_alloc(&s->arena, size);
-	if (copy == NULL)
+	if (copy == NULL) {
+		leave_extra(s, r);
 		return false;
+	}
 	memcpy(copy, uid, size);
 	x->source = arena_handle_of(copy);
 	return true;
@@ -493,6 +528,8 @@ static struct vmi_hold *add_other_hold(struct vmi_store *s, struct vmi_record *r
 	struct vmi_extra *x = need_extra(s, r);
 	struct other_hold *o = x != NULL ? arena_alloc(&s->arena, sizeof(*o)) : NULL;
 
+	if (x != NULL && o == NULL)
+		leave_extra(s, r);
 	if (o == NULL)
 		return NULL;
 	o->owner = arena_handle_of(r);
@@ -522,13 +559,14 @@ struct vmi_hold *vmi_store_hold(struct vmi_store *s, struct vmi_record *r, uint3
 
 static void unlink_other(struct vmi_store *s, struct vmi_hold *h)
 {
-	struct vmi_extra *x = extra_of(vmi_hold_owner(h));
-	arena_handle *link = &x->holds;
+	struct vmi_record *r = vmi_hold_owner(h);
+	arena_handle *link = &extra_of(r)->holds;
 
 	while (arena_at(&s->arena, *link) != other_of(h))
 		link = &((struct other_hold *)arena_at(&s->arena, *link))->more;
 	*link = other_of(h)->more;
 	arena_free(&s->arena, other_of(h), sizeof(struct other_hold));
+	leave_extra(s, r);
 }
 
 bool vmi_store_let_go(struct vmi_store *s, struct vmi_hold *h)

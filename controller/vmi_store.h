@@ -51,19 +51,20 @@ struct vmi_hold {
 
 struct vmi_record {
 	struct arena_node by_uid;
-	arena_handle work;    /* what is to be done for it, see allocator_impl.h; ARENA_NONE: nothing */
-	struct vmi_hold hold; /* of its holds the oldest, where it is used */
-	arena_handle extra;   /* private, as is the next */
-	arena_handle namespace;
-	uint32_t created_s;    /* since 1970; 0 where unknown */
-	uint64_t version;      /* private */
-	uint8_t uuid[16];      /* private */
-	uint32_t told;         /* bit per kind of notice already given */
-	uint16_t seen_in_list; /* the last bits of the number of the last list that showed it */
-	uint8_t relapses;      /* times that it came to need a CID again */
-	uint8_t phase : 4;     /* enum vmi_phase */
-	uint8_t counted : 4;   /* bits of enum vmi_count that it is counted under */
-	bool has_uuid : 1;     /* private */
+	arena_handle extra;     /* private, as is all that says so */
+	struct vmi_hold hold;   /* of its holds the oldest, where it is used */
+	arena_handle namespace; /* private */
+	uint64_t version;       /* private */
+	uint8_t uuid[16];       /* private */
+	uint32_t created_s;     /* since 1970; 0 where unknown */
+	uint32_t told;          /* bit per kind of notice already given */
+	/** The last bits of the number of the last list that showed it. Should 65,536 lists in a row break
+	 * off, it may pass for seen: then it is kept for one list more. */
+	uint16_t seen_in_list;
+	uint8_t relapses;    /* times that it came to need a CID again */
+	uint8_t phase : 4;   /* enum vmi_phase */
+	uint8_t counted : 4; /* bits of enum vmi_count that it is counted under */
+	bool has_uuid : 1;   /* private */
 	bool wants : 1;
 	bool deleting : 1;
 	bool started : 1; /* once true, always true (I2) */
@@ -120,6 +121,12 @@ const char *vmi_record_uid(const struct vmi_record *r, char out[static VMI_KEY_S
  * where there is none. */
 vmi_version vmi_record_version(const struct vmi_record *r);
 void vmi_store_set_version(struct vmi_store *s, struct vmi_record *r, vmi_version version);
+
+/** What is to be done for it, see allocator_impl.h; ARENA_NONE: nothing. */
+arena_handle vmi_record_work(const struct vmi_record *r);
+
+/** False: out of memory, which cannot be where @work is ARENA_NONE. */
+bool vmi_store_set_work(struct vmi_store *s, struct vmi_record *r, arena_handle work);
 
 /** Of a migration target: the UID of its source, whose CID the guest keeps; else NULL. */
 const char *vmi_record_source(const struct vmi_record *r);

@@ -1,16 +1,15 @@
 #include "cid/pool.h"
 
 #include <errno.h>
-#include <roaring/roaring.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "cid/cid_set.h"
 #include "cid/slot_set.h"
-
-#define SLOT_BITS 17 /* 2^32 / CID_STRIPES slots a stripe */
 
 struct cid_pool {
 	const struct cid_range *range;
-	roaring_bitmap_t *taken; /* keys, see key_of() */
+	struct cid_set taken;
 	uint32_t stripe;
 	uint64_t available;
 	uint32_t used[CID_STRIPES]; /* CIDs of the range, by stripe, that are excluded or taken */
@@ -20,11 +19,6 @@ struct cid_pool {
 static uint32_t slot_of(uint32_t cid)
 {
 	return cid / CID_STRIPES;
-}
-
-static uint32_t key_of(uint32_t cid)
-{
-	return cid_stripe_of(cid) << SLOT_BITS | slot_of(cid);
 }
 
 /* The slots of @stripe whose CIDs lie in first..last, as [*from, *to); empty where *from == *to. */
@@ -37,27 +31,38 @@ static void slots_between(uint32_t stripe, uint32_t first, uint32_t last, uint32
 		*to = *from;
 }
 
+static void mark_taken(void *data, uint32_t cid)
+{
+	struct cid_pool *p = data;
+
+	if (cid_stripe_of(cid) == p->stripe)
+		slot_set_remove(&p->free, slot_of(cid));
+}
+
 /* Fills the free set: the range's slots without the excluded and the taken ones. */
 static void fill_free(struct cid_pool *p)
 {
 	const struct cid_range *range = p->range;
-	uint32_t base = p->stripe << SLOT_BITS;
-	roaring_uint32_iterator_t it;
-	uint32_t from;
-	uint32_t to;
+	uint32_t first;
+	uint32_t end;
 
-	slots_between(p->stripe, range->min, range->max, &from, &to);
-	slot_set_add_range(&p->free, from, to);
+	slots_between(p->stripe, range->min, range->max, &first, &end);
+	slot_set_add_range(&p->free, first, end);
 	for (size_t i = 0; i < range->excluded_count; i++) {
+		uint32_t from;
+		uint32_t to;
+
 		slots_between(p->stripe, range->excluded[i].first, range->excluded[i].last, &from, &to);
 		slot_set_remove_range(&p->free, from, to);
 	}
-	roaring_init_iterator(p->taken, &it);
-	if (!roaring_move_uint32_iterator_equalorlarger(&it, base))
+	/* Whichever is less: all that is taken, or all that could be. */
+	if (cid_set_count(&p->taken) < end - first) {
+		cid_set_visit(&p->taken, mark_taken, p);
 		return;
-	for (; it.has_value && it.current_value >> SLOT_BITS == p->stripe;
-	     roaring_advance_uint32_iterator(&it))
-		slot_set_remove(&p->free, it.current_value - base);
+	}
+	for (uint32_t slot = first; slot < end; slot++)
+		if (cid_set_has(&p->taken, slot * CID_STRIPES + p->stripe))
+			slot_set_remove(&p->free, slot);
 }
 
 void cid_pool_set_stripe(struct cid_pool *p, uint32_t stripe)
@@ -69,9 +74,8 @@ void cid_pool_set_stripe(struct cid_pool *p, uint32_t stripe)
 
 /* One of the used CIDs of each stripe is counted for every round of a span, the rest by where it begins and
  * ends: a span may cover all stripes many times over. */
-static void count_excluded(struct cid_pool *p)
+static void count_excluded(const struct cid_range *range, uint32_t used[static CID_STRIPES])
 {
-	const struct cid_range *range = p->range;
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < range->excluded_count; i++) {
@@ -80,31 +84,30 @@ static void count_excluded(struct cid_pool *p)
 		uint32_t to = from + len % CID_STRIPES;
 
 		sum += len / CID_STRIPES;
-		p->used[from]++;
+		used[from]++;
 		if (to > CID_STRIPES)
-			p->used[0]++;
-		p->used[to % CID_STRIPES] -= to != CID_STRIPES;
+			used[0]++;
+		used[to % CID_STRIPES] -= to != CID_STRIPES;
 	}
 	for (uint32_t stripe = 0; stripe < CID_STRIPES; stripe++) {
-		sum += p->used[stripe];
-		p->used[stripe] = sum;
+		sum += used[stripe];
+		used[stripe] = sum;
 	}
 }
 
-int cid_pool_create(struct cid_pool **out, const struct cid_range *range)
+int cid_pool_create(struct cid_pool **out, const struct cid_range *range, uint64_t seed)
 {
 	struct cid_pool *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return -ENOMEM;
 	p->range = range;
-	p->available = cid_range_size(range);
-	count_excluded(p);
-	p->taken = roaring_bitmap_create();
-	if (p->taken == NULL) {
-		cid_pool_free(p);
+	if (cid_set_init(&p->taken, seed) != 0) {
+		free(p);
 		return -ENOMEM;
 	}
+	p->available = cid_range_size(range);
+	count_excluded(range, p->used);
 	cid_pool_set_stripe(p, 0);
 	*out = p;
 	return 0;
@@ -114,27 +117,26 @@ void cid_pool_free(struct cid_pool *p)
 {
 	if (p == NULL)
 		return;
-	if (p->taken != NULL)
-		roaring_bitmap_free(p->taken);
+	cid_set_close(&p->taken);
 	free(p);
 }
 
-bool cid_pool_take(struct cid_pool *p, uint32_t cid)
+int cid_pool_take(struct cid_pool *p, uint32_t cid)
 {
-	if (!roaring_bitmap_add_checked(p->taken, key_of(cid)))
-		return false;
-	if (!cid_range_contains(p->range, cid))
-		return true;
+	int rc = cid_set_add(&p->taken, cid);
+
+	if (rc != 1 || !cid_range_contains(p->range, cid))
+		return rc;
 	p->available--;
 	p->used[cid_stripe_of(cid)]++;
 	if (cid_stripe_of(cid) == p->stripe)
 		slot_set_remove(&p->free, slot_of(cid));
-	return true;
+	return 1;
 }
 
 bool cid_pool_release(struct cid_pool *p, uint32_t cid)
 {
-	if (!roaring_bitmap_remove_checked(p->taken, key_of(cid)))
+	if (!cid_set_remove(&p->taken, cid))
 		return false;
 	if (!cid_range_contains(p->range, cid))
 		return true;
@@ -147,7 +149,7 @@ bool cid_pool_release(struct cid_pool *p, uint32_t cid)
 
 bool cid_pool_is_taken(const struct cid_pool *p, uint32_t cid)
 {
-	return roaring_bitmap_contains(p->taken, key_of(cid));
+	return cid_set_has(&p->taken, cid);
 }
 
 uint32_t cid_pool_stripe_size(const struct cid_pool *p, uint32_t stripe)
@@ -164,7 +166,7 @@ uint32_t cid_pool_stripe_free(const struct cid_pool *p, uint32_t stripe)
 	return cid_pool_stripe_size(p, stripe) - p->used[stripe];
 }
 
-int cid_pool_draw(struct cid_pool *p, struct rng *rng, uint32_t *out)
+int cid_pool_draw(const struct cid_pool *p, struct rng *rng, uint32_t *out)
 {
 	uint32_t count = cid_pool_stripe_free(p, p->stripe);
 	uint32_t slot = 0;
@@ -176,7 +178,6 @@ int cid_pool_draw(struct cid_pool *p, struct rng *rng, uint32_t *out)
 	if (!slot_set_select(&p->free, (uint32_t)rng_below(rng, count), &slot))
 		return -ENOSPC;
 	*out = slot * CID_STRIPES + p->stripe;
-	cid_pool_take(p, *out);
 	return 0;
 }
 
@@ -200,45 +201,42 @@ uint64_t cid_pool_available(const struct cid_pool *p)
 	return p->available;
 }
 
-/* CIDs of @stripe that are excluded or taken, counted anew. */
-static uint64_t count_used(const struct cid_pool *p, uint32_t stripe)
-{
-	const struct cid_range *range = p->range;
-	uint64_t base = (uint64_t)stripe << SLOT_BITS;
-	uint64_t used;
-	uint32_t from;
-	uint32_t to;
+struct recount {
+	const struct cid_range *range;
+	uint64_t taken; /* of the range */
+	uint32_t used[CID_STRIPES];
+};
 
-	slots_between(stripe, range->min, range->max, &from, &to);
-	used = roaring_bitmap_range_cardinality(p->taken, base + from, base + to);
-	for (size_t i = 0; i < range->excluded_count; i++) {
-		slots_between(stripe, range->excluded[i].first, range->excluded[i].last, &from, &to);
-		used += to - from - roaring_bitmap_range_cardinality(p->taken, base + from, base + to);
-	}
-	return used;
+static void recount_cid(void *data, uint32_t cid)
+{
+	struct recount *c = data;
+
+	if (!cid_range_contains(c->range, cid))
+		return;
+	c->taken++;
+	c->used[cid_stripe_of(cid)]++;
 }
 
-/* Only stripes that something is taken of are looked at, and the current one: there are many. */
+static bool counts_are_right(const struct cid_pool *p)
+{
+	struct recount *c = calloc(1, sizeof(*c));
+	bool right;
+
+	if (c == NULL)
+		return false;
+	c->range = p->range;
+	count_excluded(p->range, c->used);
+	cid_set_visit(&p->taken, recount_cid, c);
+	right = p->available == cid_range_size(p->range) - c->taken &&
+		memcmp(p->used, c->used, sizeof(c->used)) == 0;
+	free(c);
+	return right;
+}
+
 bool cid_pool_validate(const struct cid_pool *p, const char **reason)
 {
-	roaring_uint32_iterator_t it;
-	uint32_t last = p->stripe;
-	uint64_t taken = 0;
-
-	*reason = "a stripe's count of used CIDs is wrong";
-	if (count_used(p, p->stripe) != p->used[p->stripe])
-		return false;
-	for (roaring_init_iterator(p->taken, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-		uint32_t stripe = it.current_value >> SLOT_BITS;
-		uint32_t slot = it.current_value & ((1u << SLOT_BITS) - 1);
-
-		taken += cid_range_contains(p->range, slot * CID_STRIPES + stripe);
-		if (stripe != last && count_used(p, stripe) != p->used[stripe])
-			return false;
-		last = stripe;
-	}
-	*reason = "the count of free CIDs is wrong";
-	if (p->available != cid_range_size(p->range) - taken)
+	*reason = "the count of free CIDs, or of a stripe's used ones, is wrong";
+	if (!counts_are_right(p))
 		return false;
 	*reason = "the free set has not as many CIDs as the stripe";
 	if (slot_set_count(&p->free) != cid_pool_stripe_free(p, p->stripe))

@@ -1,8 +1,9 @@
 #include "cid/quarantine.h"
 
 #include <errno.h>
-#include <roaring/roaring.h>
 #include <stdlib.h>
+
+#include "cid/cid_set.h"
 
 struct resting {
 	uint64_t until_ms;
@@ -16,18 +17,17 @@ struct cid_quarantine {
 	size_t room; /* a power of two, 0 before the first add */
 	size_t head; /* index of the oldest; grows for ever, masked on use */
 	size_t len;
-	roaring_bitmap_t *members; /* CIDs with an entry that is not void */
+	struct cid_set members; /* CIDs with an entry that is not void */
 };
 
-int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms)
+int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms, uint64_t seed)
 {
 	struct cid_quarantine *q = calloc(1, sizeof(*q));
 
 	if (q == NULL)
 		return -ENOMEM;
 	q->rest_ms = rest_ms;
-	q->members = roaring_bitmap_create();
-	if (q->members == NULL) {
+	if (cid_set_init(&q->members, seed) != 0) {
 		free(q);
 		return -ENOMEM;
 	}
@@ -39,7 +39,7 @@ void cid_quarantine_free(struct cid_quarantine *q)
 {
 	if (q == NULL)
 		return;
-	roaring_bitmap_free(q->members);
+	cid_set_close(&q->members);
 	free(q->ring);
 	free(q);
 }
@@ -70,7 +70,7 @@ static int grow(struct cid_quarantine *q)
 
 void cid_quarantine_withdraw(struct cid_quarantine *q, uint32_t cid)
 {
-	if (!roaring_bitmap_remove_checked(q->members, cid))
+	if (!cid_set_remove(&q->members, cid))
 		return;
 	/* Rare: a value that was just given up is taken by a foreign writer. From the young end, where it
 	 * most likely is. */
@@ -91,8 +91,9 @@ int cid_quarantine_add(struct cid_quarantine *q, uint32_t cid, uint64_t now_ms)
 		if (rc != 0)
 			return rc;
 	}
+	if (cid_set_add(&q->members, cid) < 0)
+		return -ENOMEM;
 	*entry(q, q->len++) = (struct resting){.until_ms = now_ms + q->rest_ms, .cid = cid};
-	roaring_bitmap_add(q->members, cid);
 	return 0;
 }
 
@@ -111,7 +112,7 @@ bool cid_quarantine_pop(struct cid_quarantine *q, uint64_t now_ms, uint32_t *cid
 	if (q->len == 0 || entry(q, 0)->until_ms > now_ms)
 		return false;
 	*cid = entry(q, 0)->cid;
-	roaring_bitmap_remove(q->members, *cid);
+	(void)cid_set_remove(&q->members, *cid);
 	q->head++;
 	q->len--;
 	return true;
@@ -124,5 +125,5 @@ uint64_t cid_quarantine_next_ms(const struct cid_quarantine *q)
 
 size_t cid_quarantine_count(const struct cid_quarantine *q)
 {
-	return (size_t)roaring_bitmap_get_cardinality(q->members);
+	return cid_set_count(&q->members);
 }

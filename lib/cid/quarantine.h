@@ -18,8 +18,8 @@
 
 struct cid_quarantine;
 
-/** Returns 0 or -ENOMEM. */
-int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms);
+/** @seed: as in cid/cid_set.h. Returns 0 or -ENOMEM. */
+int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms, uint64_t seed);
 
 /** @cid rests from @now_ms on. Returns 0, -ENOSPC (too many rest), -ENOMEM: then it is not in it, and the
  * caller is to keep it taken for good rather than to free it early. */

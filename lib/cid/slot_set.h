@@ -1,9 +1,7 @@
 /**
  * slot_set: a set of the slots of one stripe, from which the r-th member can be taken.
  *
- * A bitmap of fixed size and the number of members of each block of it: CRoaring's select looks at every word
- * before the one that it is after, and has to be told that a set with holes is not made of runs. Pure; not
- * thread-safe.
+ * A bitmap of fixed size and the number of members of each block of it. Pure; not thread-safe.
  */
 #ifndef CID_SLOT_SET_H
 #define CID_SLOT_SET_H

@@ -2,8 +2,7 @@
  * memory: makes the allocator's allocations fail now and then.
  *
  * The program is linked with --wrap for the functions with which the core asks for memory (calloc,
- * reallocarray, arena_alloc); CRoaring's own do not fail, it would end the process. Only what is called between
- * memory_begin() and memory_end() meets failures.
+ * reallocarray, arena_alloc). Only what is called between memory_begin() and memory_end() meets failures.
  */
 #ifndef SIM_MEMORY_H
 #define SIM_MEMORY_H

@@ -15,8 +15,20 @@ static struct rng rng;
 static void given_range(uint32_t min, uint32_t max, const struct cid_span *excluded, size_t count)
 {
 	ck_assert_int_eq(cid_range_init(&range, min, max, excluded, count, NULL), 0);
-	ck_assert_int_eq(cid_pool_create(&pool, &range), 0);
+	ck_assert_int_eq(cid_pool_create(&pool, &range, 99), 0);
 	rng_init_seeded(&rng, 1);
+}
+
+/* Draws a CID and takes it. */
+static int draw(uint32_t *cid)
+{
+	int rc = cid_pool_draw(pool, &rng, cid);
+
+	if (rc == 0) {
+		ck_assert(!cid_pool_is_taken(pool, *cid));
+		ck_assert_int_eq(cid_pool_take(pool, *cid), 1);
+	}
+	return rc;
 }
 
 static void assert_valid(void)
@@ -42,13 +54,13 @@ START_TEST(every_cid_of_the_stripe_is_drawn_once_and_no_other)
 	given_range(3, 64 * CID_STRIPES - 1, excluded, 1);
 	cid_pool_set_stripe(pool, 100);
 	for (int i = 0; i < 63; i++) {
-		ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), 0);
+		ck_assert_int_eq(draw(&cid), 0);
 		ck_assert_uint_eq(cid_stripe_of(cid), 100);
 		ck_assert_uint_ne(cid, excluded[0].first);
 		ck_assert(!seen[cid / CID_STRIPES]);
 		seen[cid / CID_STRIPES] = true;
 	}
-	ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), -ENOSPC);
+	ck_assert_int_eq(draw(&cid), -ENOSPC);
 	done();
 }
 END_TEST
@@ -63,10 +75,10 @@ START_TEST(reserved_cids_of_the_lowest_stripes_are_never_drawn)
 	ck_assert_uint_eq(cid_pool_stripe_size(pool, 32767), 131071);
 	cid_pool_set_stripe(pool, 32767);
 	for (int i = 0; i < 131071; i++) {
-		ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), 0);
+		ck_assert_int_eq(draw(&cid), 0);
 		ck_assert_uint_ne(cid, 4294967295u);
 	}
-	ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), -ENOSPC);
+	ck_assert_int_eq(draw(&cid), -ENOSPC);
 	done();
 }
 END_TEST
@@ -83,7 +95,7 @@ START_TEST(a_draw_favours_no_value_behind_a_long_run_of_taken_ones)
 	for (int i = 0; i < 2000; i++) {
 		uint32_t cid;
 
-		ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), 0);
+		ck_assert_int_eq(draw(&cid), 0);
 		first += cid / CID_STRIPES == 500;
 		cid_pool_release(pool, cid);
 	}
@@ -173,7 +185,7 @@ START_TEST(an_exclusion_at_the_top_of_all_cids_takes_nothing_else)
 	given_range(3, 4294967294u, excluded, 2);
 	for (uint32_t stripe = 0; stripe < CID_STRIPES; stripe += stripe < 32000 ? 997 : 1) {
 		cid_pool_set_stripe(pool, stripe);
-		ck_assert_int_eq(cid_pool_draw(pool, &rng, &cid), 0);
+		ck_assert_int_eq(draw(&cid), 0);
 	}
 	done();
 }
@@ -198,7 +210,7 @@ START_TEST(random_changes_agree_with_a_plain_array)
 			taken[cid] = false;
 			break;
 		case 2:
-			if (cid_pool_draw(pool, &rng, &cid) != 0)
+			if (draw(&cid) != 0)
 				break;
 			ck_assert(!taken[cid]);
 			ck_assert(cid_range_contains(&range, cid));
@@ -222,7 +234,7 @@ START_TEST(a_cid_rests_exactly_as_long_as_it_must)
 	struct cid_quarantine *q;
 	uint32_t cid = 0;
 
-	ck_assert_int_eq(cid_quarantine_create(&q, 60000), 0);
+	ck_assert_int_eq(cid_quarantine_create(&q, 60000, 99), 0);
 	ck_assert_int_eq(cid_quarantine_add(q, 4, 1000), 0);
 	ck_assert_uint_eq(cid_quarantine_next_ms(q), 61000);
 	ck_assert(!cid_quarantine_pop(q, 60999, &cid));
@@ -239,7 +251,7 @@ START_TEST(a_cid_that_comes_in_again_rests_anew)
 	struct cid_quarantine *q;
 	uint32_t cid = 0;
 
-	ck_assert_int_eq(cid_quarantine_create(&q, 60000), 0);
+	ck_assert_int_eq(cid_quarantine_create(&q, 60000, 99), 0);
 	for (uint32_t i = 0; i < 1000; i++)
 		ck_assert_int_eq(cid_quarantine_add(q, 10 + i, i), 0);
 	ck_assert_int_eq(cid_quarantine_add(q, 10, 30000), 0);

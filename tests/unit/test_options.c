@@ -404,7 +404,7 @@ START_TEST(the_version_is_one_line_with_the_libraries)
 	ck_assert_int_eq(strncmp(text + 21, version_text, strlen(version_text)), 0);
 	ck_assert_int_eq(strncmp(text + 21 + strlen(version_text), " (libuv 1.", 10), 0);
 	ck_assert_ptr_nonnull(strstr(text, ", libcurl "));
-	ck_assert_ptr_nonnull(strstr(text, ", CRoaring "));
+	ck_assert_ptr_nonnull(strstr(text, ", libyaml "));
 	ck_assert_uint_eq(strcspn(text, "\n"), strlen(text) - 1);
 }
 END_TEST
