@@ -184,6 +184,29 @@ $(HOTPATH_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(call objs,$(HOTPATH_SRC))
 .PHONY: hotpath-build
 hotpath-build: $(HOTPATH_BIN)
 
+# --- tests/bench: how fast and how small, beside the peers and the raw server. The driver and the raw generator are linked
+# with lib/base and tests/support and nothing else of ours; LIBBENCH is what unit tests and the report share.
+LIBBENCH      := $(BUILD)/libbench.a
+LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c)
+BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw)
+BENCH_SUPPORT := $(call objs,$(wildcard tests/support/api*.c) tests/support/process.c $(wildcard lib/base/*.c))
+bench_objs     = $(call objs,$(addprefix tests/bench/,$(addsuffix .c,$(1))))
+
+$(LIBBENCH): $(call objs,$(LIBBENCH_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/bench/bench: $(call objs,$(wildcard tests/bench/scenario_*.c)) \
+  $(call bench_objs,main cluster frame meter observer subject turn wire)
+$(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher frame meter wire)
+$(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBBENCH) $(LIBS)
+
+.PHONY: bench-build
+bench-build: $(BENCH_BIN)
+
 # --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))

@@ -74,13 +74,14 @@ int api_list(struct api *api, const char *path, json_t **items, char **version, 
 /* --- many at once ------------------------------------------------------------------------------------------
  */
 
-/** One request of a burst. The caller fills the first four (borrowed until the burst is closed) and zeroes
- * the rest; the answer is the caller's to free. */
+/** One request of a burst. The caller fills the first four (borrowed until the burst is closed), due_ms where
+ * it wants, and zeroes the rest; the answer is the caller's to free. */
 struct api_call {
 	const char *method;
 	const char *path;
 	const char *content_type;
 	const char *body;
+	uint64_t due_ms;          /* boot clock: it, and what follows it, does not start before */
 	bool keep_body;           /* false: of a 2xx only the code is kept */
 	bool done;                /* the outcome is known */
 	struct api_answer answer; /* status 0: no whole answer */

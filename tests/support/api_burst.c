@@ -52,12 +52,28 @@ static void start_call(struct api_burst *burst, struct slot *slot)
 		end_call(burst, slot, CURLE_OUT_OF_MEMORY);
 }
 
+static bool is_due(const struct api_burst *burst)
+{
+	return burst->next < burst->calls_len && burst->calls[burst->next].due_ms <= clock_boot_ms();
+}
+
 static void refill(struct api_burst *burst)
 {
 	for (size_t i = 0; i < burst->slots_len; i++) {
-		while (burst->slots[i].call == NO_CALL && burst->next < burst->calls_len)
+		while (burst->slots[i].call == NO_CALL && is_due(burst))
 			start_call(burst, &burst->slots[i]);
 	}
+}
+
+/* How long to wait for the network: no longer than until @end and until the next call is due. One that is due
+ * already waits for a free slot, and so for the network. */
+static int patience_ms(const struct api_burst *burst, uint64_t now, uint64_t end)
+{
+	uint64_t due = burst->next < burst->calls_len ? burst->calls[burst->next].due_ms : 0;
+
+	if (due > now && due < end)
+		end = due;
+	return (int)(end - now);
 }
 
 static void reap(struct api_burst *burst)
@@ -118,7 +134,7 @@ size_t api_burst_step(struct api_burst *burst, int timeout_ms)
 		now = clock_boot_ms();
 		if (burst->done == burst->calls_len || now >= end)
 			return burst->calls_len - burst->done;
-		curl_multi_poll(burst->multi, NULL, 0, (int)(end - now), NULL);
+		curl_multi_poll(burst->multi, NULL, 0, patience_ms(burst, now, end), NULL);
 	}
 }
 

@@ -1,0 +1,72 @@
+/**
+ * bench: what all scenarios share: the server, the programs that are compared, and where the measurements go.
+ *
+ * A scenario is a function. It prepares the server, and in each round gives every subject its turn in the
+ * order of bench_subject(); turn.h has the common parts of a turn. What a scenario needs of the server is its
+ * own to make, and it may leave whatever it likes: each gets a server of its own.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "bench/samples.h"
+#include "bench/subject.h"
+#include "support/api.h"
+
+#define BENCH_CONTROLLER "controller"
+#define BENCH_PEER_RS    "peer-rs"
+#define BENCH_PEER_GO    "peer-go"
+#define BENCH_RAW        "raw"
+
+#define BENCH_READY_MS 300000
+#define BENCH_WAIT_MS  300000
+
+enum bench_subject {
+	BENCH_SUBJECT_CONTROLLER,
+	BENCH_SUBJECT_PEER_RS,
+	BENCH_SUBJECT_PEER_GO,
+	BENCH_SUBJECT_RAW,
+	BENCH_SUBJECTS
+};
+
+struct bench {
+	const char *kubeconfig;
+	const char *logs; /* folder of the subjects' output */
+	struct api *api;
+	pid_t server; /* the API server's process */
+	struct samples *samples;
+	struct subject subjects[BENCH_SUBJECTS]; /* path NULL: not there */
+	unsigned int rounds;
+	bool quick;  /* smaller sizes, to see that it works */
+	bool failed; /* a turn went wrong: said, and left out of the samples */
+};
+
+struct bench_scenario {
+	const char *name;
+	const char *server; /* that it runs on: "kube" */
+	const char *what;   /* in a few words */
+	/** Returns 0, or a negative errno where it cannot go on. */
+	int (*run)(struct bench *b, struct error *err);
+};
+
+/** The subject whose turn is the @i-th of a round, by turns from first to last and from last to first (ABBA),
+ * without those that are not there; NULL: the round is over. */
+const struct subject *bench_subject(const struct bench *b, unsigned int round, size_t i);
+
+/** The same for any list of @n things: the place of the @i-th. */
+size_t bench_place(unsigned int round, size_t i, size_t n);
+
+/** @full, or @small where it is only tried out. */
+size_t bench_size(const struct bench *b, size_t full, size_t small);
+
+/** Says on standard error what goes on. */
+void bench_say(const char *fmt, ...) PRINTF_FORMAT(1, 2);
+
+/** Says that the turn of @subject in @round went wrong, and why, and remembers it. */
+void bench_turn_failed(struct bench *b, const char *scenario, const char *subject, unsigned int round,
+		       const struct error *err);
+
+#endif

@@ -1,0 +1,117 @@
+#include "bench/turn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/macros.h"
+
+static int start(struct turn *t, struct error *err)
+{
+	AUTO_FREE char *log = NULL;
+	int rc;
+
+	if (asprintf(&log, "%s/%s.log", t->bench->logs, t->subject->name) < 0) {
+		log = NULL;
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	rc = subject_start(&t->run, t->subject, t->bench->kubeconfig, log, err);
+	if (rc != 0)
+		return rc;
+	rc = subject_await_ready(&t->run, BENCH_READY_MS, &t->ready_us, err);
+	if (rc == 0)
+		rc = subject_await_working(&t->run, BENCH_READY_MS, err);
+	if (rc != 0) {
+		(void)subject_stop(&t->run, NULL);
+		subject_release(&t->run);
+	}
+	return rc;
+}
+
+int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
+	       size_t observe, struct error *err)
+{
+	int rc = 0;
+
+	*t = (struct turn){.bench = b, .round = round, .subject = subject};
+	if (observe > 0)
+		rc = observer_open(&t->observer, b->kubeconfig, observe, err);
+	if (rc == 0)
+		rc = start(t, err);
+	if (rc != 0) {
+		observer_close(t->observer);
+		t->observer = NULL;
+	}
+	return rc;
+}
+
+int turn_end(struct turn *t, struct error *err)
+{
+	int rc = subject_stop(&t->run, err);
+
+	subject_release(&t->run);
+	observer_close(t->observer);
+	t->observer = NULL;
+	return rc;
+}
+
+void turn_mark(const struct turn *t, struct turn_mark *mark)
+{
+	mark->cpu_us = meter_cpu_us(t->run.process.pid);
+	mark->server_cpu_us = meter_cpu_us(t->bench->server);
+	mark->at_us = meter_now_us();
+}
+
+void turn_add(const struct turn *t, const char *scenario, const char *metric, double value)
+{
+	if (samples_add(t->bench->samples, scenario, t->subject->name, t->round, metric, value) != 0)
+		t->bench->failed = true;
+}
+
+void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_mark *mark, size_t units)
+{
+	struct turn_mark now;
+
+	turn_mark(t, &now);
+	turn_add(t, scenario, "cpu_us", (double)(now.cpu_us - mark->cpu_us) / (double)units);
+	turn_add(t, scenario, "cpu_s", (double)(now.cpu_us - mark->cpu_us) / 1e6);
+	if (t->bench->server > 0)
+		turn_add(t, scenario, "server_cpu_us",
+			 (double)(now.server_cpu_us - mark->server_cpu_us) / (double)units);
+}
+
+void turn_add_memory(const struct turn *t, const char *scenario)
+{
+	struct meter_memory memory;
+
+	if (meter_memory_read(t->run.process.pid, &memory) != 0)
+		return;
+	turn_add(t, scenario, "rss_kb", (double)memory.rss);
+	turn_add(t, scenario, "anon_kb", (double)memory.anon);
+	turn_add(t, scenario, "peak_kb", (double)memory.peak);
+}
+
+int turn_await_served(const struct turn *t, size_t from, size_t to, struct error *err)
+{
+	int rc = observer_await_served(t->observer, from, to, BENCH_WAIT_MS);
+
+	if (rc == 0 && observer_duplicates(t->observer, from, to) > 0)
+		return error_set(err, -EEXIST, "%s gave a CID twice", t->subject->name);
+	if (rc == 0)
+		return 0;
+	return error_set(err, rc, "%zu of %zu VMIs have a CID", observer_served(t->observer, from, to),
+			 to - from);
+}
+
+void turn_add_latencies(const struct turn *t, const char *scenario, size_t from, size_t to)
+{
+	size_t n;
+	AUTO_FREE double *ms = observer_latencies_ms(t->observer, from, to, &n);
+
+	if (ms == NULL || n == 0)
+		return;
+	turn_add(t, scenario, "p50_ms", ms[n / 2]);
+	turn_add(t, scenario, "p90_ms", ms[n * 9 / 10]);
+	turn_add(t, scenario, "p99_ms", ms[n * 99 / 100]);
+	turn_add(t, scenario, "max_ms", ms[n - 1]);
+}

@@ -1,0 +1,52 @@
+/**
+ * turn: one subject at work, seen by an observer: started, measured and ended.
+ */
+#ifndef BENCH_TURN_H
+#define BENCH_TURN_H
+
+#include "bench/bench.h"
+#include "bench/meter.h"
+#include "bench/observer.h"
+
+struct turn {
+	struct bench *bench;
+	unsigned int round;
+	const struct subject *subject;
+	struct subject_run run;
+	struct observer *observer; /* NULL: nobody observes */
+	long long ready_us;
+};
+
+/** What was used from a mark on. */
+struct turn_mark {
+	long long at_us;
+	long long cpu_us;
+	long long server_cpu_us;
+};
+
+/** Starts an observer of VMIs 0 .. @observe - 1 (0: none), then @subject, and waits until that is at work. On
+ * success turn_end() is due. Returns 0 or a negative errno. */
+int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
+	       size_t observe, struct error *err);
+
+/** Ends both. Returns 0, or -EIO where the subject did not end well. */
+int turn_end(struct turn *t, struct error *err);
+
+void turn_mark(const struct turn *t, struct turn_mark *mark);
+
+/** Adds a sample of this turn. */
+void turn_add(const struct turn *t, const char *scenario, const char *metric, double value);
+
+/** Adds cpu_us and server_cpu_us, used since @mark divided by @units (VMIs or events); and cpu_s, the whole.
+ */
+void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_mark *mark, size_t units);
+
+/** Adds rss_kb, anon_kb and peak_kb. */
+void turn_add_memory(const struct turn *t, const char *scenario);
+
+/** Waits until the VMIs @from .. @to - 1 are served, each with a CID of its own, and adds p50_ms, p90_ms,
+ * p99_ms and max_ms from ADDED to the CID. Returns 0, -ETIMEDOUT, -EEXIST (a CID was given twice), -EIO. */
+int turn_await_served(const struct turn *t, size_t from, size_t to, struct error *err);
+void turn_add_latencies(const struct turn *t, const char *scenario, size_t from, size_t to);
+
+#endif
