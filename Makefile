@@ -187,7 +187,7 @@ hotpath-build: $(HOTPATH_BIN)
 # --- tests/bench: how fast and how small, beside the peers and the raw server. The driver and the raw generator are linked
 # with lib/base and tests/support and nothing else of ours; LIBBENCH is what unit tests and the report share.
 LIBBENCH      := $(BUILD)/libbench.a
-LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c)
+LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c)
 BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw)
 BENCH_SUPPORT := $(call objs,$(wildcard tests/support/api*.c) tests/support/process.c $(wildcard lib/base/*.c))
 bench_objs     = $(call objs,$(addprefix tests/bench/,$(addsuffix .c,$(1))))
@@ -203,6 +203,9 @@ $(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher frame meter wir
 $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBBENCH) $(LIBS)
+
+$(BUILD)/tests/unit/test_bench: LIBS := $(LIBBENCH) $(LIBVSOCK) $(LIBS)
+$(BUILD)/tests/unit/test_bench: $(LIBBENCH)
 
 .PHONY: bench-build
 bench-build: $(BENCH_BIN)
