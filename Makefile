@@ -187,8 +187,8 @@ hotpath-build: $(HOTPATH_BIN)
 # --- tests/bench: how fast and how small, beside the peers and the raw server. The driver and the raw generator are linked
 # with lib/base and tests/support and nothing else of ours; LIBBENCH is what unit tests and the report share.
 LIBBENCH      := $(BUILD)/libbench.a
-LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c)
-BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw)
+LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c chart.c charts.c svg.c)
+BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw report)
 BENCH_SUPPORT := $(call objs,$(wildcard tests/support/api*.c) tests/support/process.c $(wildcard lib/base/*.c))
 bench_objs     = $(call objs,$(addprefix tests/bench/,$(addsuffix .c,$(1))))
 
@@ -200,6 +200,7 @@ $(LIBBENCH): $(call objs,$(LIBBENCH_SRC))
 $(BUILD)/tests/bench/bench: $(call objs,$(wildcard tests/bench/scenario_*.c)) \
   $(call bench_objs,main cluster frame meter observer subject turn wire)
 $(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher frame meter wire)
+$(BUILD)/tests/bench/report: $(call bench_objs,report)
 $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBBENCH) $(LIBS)
@@ -207,7 +208,12 @@ $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 $(BUILD)/tests/unit/test_bench: LIBS := $(LIBBENCH) $(LIBVSOCK) $(LIBS)
 $(BUILD)/tests/unit/test_bench: $(LIBBENCH)
 
-.PHONY: bench-build
+.PHONY: bench bench-build
+bench: ## measure beside the peers and the raw server (an hour; BENCH_ROUNDS=6, BENCH_ONLY=word, BENCH_QUICK=1)
+	@$(DEPS) build test
+	@tests/controlplane/controlplane.sh build
+	@$(AGAIN) all bench-build
+	@tests/bench/run.sh $(BUILD)
 bench-build: $(BENCH_BIN)
 
 # --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.

@@ -1,0 +1,37 @@
+/**
+ * charts: which charts there are, filled from samples.
+ */
+#ifndef BENCH_CHARTS_H
+#define BENCH_CHARTS_H
+
+#include "bench/chart.h"
+#include "bench/samples.h"
+
+struct chart_plan {
+	const char *file; /* without ".svg" */
+	const char *title;
+	const char *unit;
+	const char *x_label; /* NULL: bars; else lines over .x of the groups */
+	bool log;
+	double scale; /* of the values to the unit */
+	const struct chart_plan_series {
+		const char *subject;
+		const char *name; /* as people call it */
+		unsigned int colour;
+	} *series;
+	const struct chart_plan_group {
+		const char *label;
+		const char *scenario; /* NULL: end of the list */
+		const char *metric;
+		const char *base; /* see figure.h */
+		double x;
+	} *groups;
+};
+
+extern const struct chart_plan chart_plans[];
+extern const size_t chart_plans_len;
+
+/** Fills in all but the subtitle. */
+void chart_plan_fill(const struct chart_plan *plan, const struct samples *s, struct chart *out);
+
+#endif

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# run.sh: measures the controller beside its peers and beside raw requests, and says whether the targets are reached. README.md
+# says what is measured and how. Builds nothing but the peers.
+set -euo pipefail
+shopt -s inherit_errexit
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+controlplane=$here/../controlplane/controlplane.sh
+
+usage() {
+	cat >&2 <<-END
+		usage: run.sh BUILD
+
+		  BUILD   the folder with the programs, as given to make
+
+		BENCH_ROUNDS=N    rounds, 6 unless it says otherwise; from 6 on there is a 95 % interval
+		BENCH_ONLY=WORD   only scenarios whose name has it
+		BENCH_QUICK=1     small sizes, to see that it works: no results
+	END
+	exit 2
+}
+
+say() {
+	echo "bench: $*" >&2
+}
+
+die() {
+	say "$@"
+	exit 1
+}
+
+(($# == 1)) || usage
+[[ -d $1 ]] || die "there is no folder $1"
+build=$(realpath -- "$1")
+rounds=${BENCH_ROUNDS:-6}
+only=${BENCH_ONLY-}
+quick=${BENCH_QUICK-}
+[[ $rounds =~ ^[1-9][0-9]?$ ]] || die "BENCH_ROUNDS must be 1 to 99, not $rounds"
+
+out=$build/bench
+samples=$out/samples.tsv
+results=$here/results
+bench=$build/tests/bench/bench
+
+# Far more than the server needs for 20,000 VMIs, so that its garbage collector does not decide the figures.
+export VSOCK_CONTROLPLANE_MEMORY=${VSOCK_CONTROLPLANE_MEMORY:-6GiB}
+# Bodies are not logged, which would cost the server as much as the request; history is short, so that it is the same for all.
+export VSOCK_APISERVER_FLAGS="${VSOCK_APISERVER_FLAGS-} --etcd-compaction-interval=2m --audit-policy-file=$here/audit-policy.yaml"
+
+server=''
+
+finish() {
+	local status=$?
+	trap '' TERM INT HUP
+	[[ -z $server ]] || "$controlplane" down "$server" || true
+	[[ -z ${work-} ]] || rm -rf -- "$work"
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' TERM HUP
+trap 'exit 130' INT
+
+# --- what is there --------------------------------------------------------------------------------
+
+need_programs() {
+	local program
+	for program in "$build/vsock-cid-controller" "$bench" "$build/tests/bench/raw" "$build/tests/bench/report"; do
+		[[ -x $program ]] || die "$program is missing: make bench builds it"
+	done
+}
+
+# Sets $programs, the options that name the programs, and notes why a peer is left out.
+programs=()
+find_programs() {
+	local name path
+	programs=(--controller "$build/vsock-cid-controller" --raw "$build/tests/bench/raw")
+	if [[ ! -x $here/peers.sh ]]; then
+		meta skipped-peer-rs "there is no peers.sh"
+		meta skipped-peer-go "there is no peers.sh"
+		return
+	fi
+	while read -r name path; do
+		case $name in
+		peer-rs | peer-go) ;;
+		*) continue ;;
+		esac
+		if [[ $path == skipped* ]]; then
+			path=${path#skipped }
+			path=${path#(}
+			meta "skipped-$name" "${path%)}"
+			say "$name is left out: ${path%)}"
+		else
+			programs+=("--$name" "$path")
+			meta "$name" "$("$path" --version 2>/dev/null | head -n 1 || true)"
+		fi
+	done < <("$here/peers.sh" build)
+}
+
+# --- conditions -----------------------------------------------------------------------------------
+
+started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+
+# meta KEY TEXT: a condition, as tests/bench/samples.h has it.
+meta() {
+	printf '%s\tmeta\t-\t0\t%s\t%s\n' "$started" "$1" "$(printf '%.200s' "${2:--}" | tr '\t\n' '  ')" >>"$samples"
+}
+
+note_conditions() {
+	local cpu
+	cpu=$(sed -nE 's/^model name\s*: (.*)/\1/p' /proc/cpuinfo | head -n 1)
+	meta machine "$(nproc) × ${cpu:-CPU}, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)"
+	meta kernel "$(uname -sr)"
+	meta controller "$("$build/vsock-cid-controller" --version | head -n 1)"
+	meta libcurl "$(curl --version | head -n 1 | cut -d' ' -f2)"
+	meta rounds "$rounds, ABBA"
+	[[ -z $quick ]] || meta quick yes
+}
+
+# From a running server.
+note_server() {
+	meta kubernetes "$(curl --silent --noproxy '*' --cacert "$server/pki/ca.crt" --header "@$server/pki/admin.header" \
+		"$APISERVER_URL/version" | jq -r .gitVersion)"
+	meta crds "$crds"
+}
+
+# CPU seconds that everything on this machine has used.
+machine_cpu() {
+	awk -v hz="$(getconf CLK_TCK)" '/^cpu / { printf "%d", ($2 + $3 + $4 + $7 + $8 + $9) / hz }' /proc/stat
+}
+
+# --- scenarios ------------------------------------------------------------------------------------
+
+# Each gets a server of its own, so that none measures what another has left behind.
+start_server() {
+	server=$work/server-$1
+	"$controlplane" up --tie $$ "$server" 2>&1 | tee "$work/up.log" >&2
+	crds=$(sed -nE 's/.*CRDs from (.*); use it .*/\1/p' "$work/up.log")
+	crds=$([[ $crds == */controlplane/crds ]] && echo "own (tests/controlplane/crds)" || echo "KubeVirt's own")
+	# shellcheck source=/dev/null
+	source "$server/env"
+}
+
+stop_server() {
+	"$controlplane" down "$server"
+	rm -rf -- "$server"
+	server=''
+}
+
+failed=0
+run_scenario() {
+	local name=$1 kind=$2 args=()
+	say "scenario $name"
+	[[ -z $quick ]] || args+=(--quick)
+	if [[ $kind == kube ]]; then
+		start_server "$name"
+		[[ ${noted-} ]] || note_server
+		noted=1
+		args+=(--server-pid "$(cat "$server/pid")")
+	fi
+	setpriv --pdeathsig TERM -- "$bench" --samples "$samples" --logs "$out/log" --rounds "$rounds" "${args[@]}" \
+		"${programs[@]}" "$name" || failed=1
+	[[ $kind != kube ]] || stop_server
+}
+
+main() {
+	local name kind ran=0
+	need_programs
+	mkdir -p "$out/log"
+	rm -f "$out"/log/*.log "$out"/*.svg "$out/results.md"
+	[[ ! -e $samples ]] || mv -- "$samples" "$out/samples.previous.tsv"
+	work=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-bench.XXXXXX")
+	note_conditions
+	find_programs
+	while IFS=$'\t' read -r name kind _; do
+		[[ $name == *"$only"* ]] || continue
+		ran=$((ran + 1))
+		run_scenario "$name" "$kind" </dev/null
+	done < <("$bench" --list)
+	((ran > 0)) || die "no scenario has '$only' in its name"
+	"$build/tests/bench/report" "$samples" "$out" >"$out/verdicts"
+	if ((failed)); then
+		say "a scenario went wrong: see above, and $out/log"
+	elif [[ -z $quick && -z $only ]] && ((rounds >= 6)); then
+		mkdir -p "$results"
+		cp -- "$samples" "$out/results.md" "$out"/*.svg "$results/"
+		say "results are in $results"
+	else
+		say "results are in $out"
+	fi
+	cat "$out/verdicts"
+	return "$failed"
+}
+
+main
