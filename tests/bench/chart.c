@@ -48,12 +48,19 @@ void chart_number(double value, char out[static CHART_NUMBER_SIZE])
 	out[n] = '\0';
 }
 
-bool chart_has_values(const struct chart *c)
+static bool has_series(const struct chart *c, size_t i)
 {
 	for (size_t g = 0; g < c->groups_len; g++)
-		for (size_t i = 0; i < c->series_len; i++)
-			if (c->groups[g].values[i].n > 0)
-				return true;
+		if (c->groups[g].values[i].n > 0)
+			return true;
+	return false;
+}
+
+bool chart_has_values(const struct chart *c)
+{
+	for (size_t i = 0; i < c->series_len; i++)
+		if (has_series(c, i))
+			return true;
 	return false;
 }
 
@@ -114,6 +121,8 @@ static void draw_head(struct svg *s, const struct chart *c)
 	svg_text(s, 24, 32, SVG_TITLE, SVG_LEFT, c->title);
 	svg_text(s, 24, 50, SVG_NOTE, SVG_LEFT, c->subtitle);
 	for (size_t i = 0; i < c->series_len; i++) {
+		if (!has_series(c, i))
+			continue;
 		svg_bar(s, x, 63, 11, 11, c->series[i].colour);
 		svg_text(s, x + 16, 73, SVG_LABEL, SVG_LEFT, c->series[i].name);
 		x += 40 + 7.0 * (double)strlen(c->series[i].name);

@@ -27,7 +27,9 @@ static const char usage[] = "usage: bench --list\n"
 			    "  --controller PATH, --peer-rs PATH, --peer-go PATH, --raw PATH\n"
 			    "                     the programs; those that are not given are left out\n";
 
-static const struct bench_scenario *const scenarios[] = {&scenario_steady};
+static const struct bench_scenario *const scenarios[] = {
+	&scenario_knee, &scenario_steady, &scenario_storm, &scenario_gate, &scenario_cold, &scenario_churn,
+};
 
 /* A port of its own choice, so that nothing has to be free. As itself and next to nobody, since no KubeVirt
  * is there. */

@@ -62,10 +62,9 @@ static void see(void *data, const char *frame, size_t len)
 		sight->added_us = now;
 	if (vmi.cid < 0)
 		return;
-	if (sight->served_us != 0) {
-		o->updates++;
+	o->updates += type == 'M';
+	if (sight->served_us != 0)
 		return;
-	}
 	sight->cid = vmi.cid;
 	sight->served_us = now;
 }
@@ -201,9 +200,18 @@ int observer_state(const struct observer *o)
 	return o->state;
 }
 
-size_t observer_updates(const struct observer *o)
+int observer_await_updates(const struct observer *o, size_t updates, int timeout_ms)
 {
-	return o->updates;
+	uint64_t end = clock_boot_ms() + (uint64_t)timeout_ms;
+
+	while (o->updates < updates) {
+		if (o->state != 0)
+			return o->state;
+		if (clock_boot_ms() >= end)
+			return -ETIMEDOUT;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return 0;
 }
 
 size_t observer_served(const struct observer *o, size_t from, size_t to)

@@ -25,8 +25,9 @@ void observer_close(struct observer *o); /* NULL is fine */
 /** 0, or a negative errno once the watch has ended. */
 int observer_state(const struct observer *o);
 
-/** Events seen of VMIs that had a CID already (and of no other kind). */
-size_t observer_updates(const struct observer *o);
+/** Waits until so many changes of VMIs were seen that hold a CID afterwards. Errors as
+ * observer_await_served(). */
+int observer_await_updates(const struct observer *o, size_t updates, int timeout_ms);
 
 /** How many of the VMIs @from .. @to - 1 have been seen with a CID. */
 size_t observer_served(const struct observer *o, size_t from, size_t to);

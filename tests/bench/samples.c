@@ -32,19 +32,6 @@ static int keep(struct samples *s, const struct sample *sample)
 	return 0;
 }
 
-int samples_create(struct samples *s, const char *path, struct error *err)
-{
-	time_t now = time(NULL);
-	struct tm utc;
-
-	*s = (struct samples){.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
-	if (s->fd < 0)
-		return error_errno(err, -errno, "%s", path);
-	gmtime_r(&now, &utc);
-	(void)strftime(s->date, sizeof(s->date), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return 0;
-}
-
 static bool copy_name(char *out, size_t room, const char *text)
 {
 	size_t len = strlen(text);
@@ -100,6 +87,23 @@ int samples_load(struct samples *s, const char *path, struct error *err)
 		else
 			rc = keep(s, &sample);
 	}
+	return rc;
+}
+
+int samples_create(struct samples *s, const char *path, struct error *err)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	int rc;
+
+	*s = (struct samples){.fd = -1};
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", path);
+	rc = samples_load(s, path, err);
+	s->fd = fd;
+	gmtime_r(&now, &utc);
+	(void)strftime(s->date, sizeof(s->date), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	return rc;
 }
 

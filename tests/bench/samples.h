@@ -34,8 +34,8 @@ struct samples {
 	int fd;        /* where samples_add() writes to; -1: nowhere */
 };
 
-/** Ready to append to @path, which is made if need be. The date of all lines is now. samples_close() is due.
- * Returns 0 or a negative errno. */
+/** Ready to append to @path, which is made if need be; what is in it already is read. The date of lines that
+ * are added is now. samples_close() is due, also after a failure. Errors as samples_load(). */
 int samples_create(struct samples *s, const char *path, struct error *err);
 
 /** Reads all of @path (without being able to append). samples_close() is due, also after a failure. Returns

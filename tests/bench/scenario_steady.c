@@ -61,17 +61,12 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 {
 	struct turn turn;
 	size_t all = 0;
-	int ended;
 	int rc;
 
 	for (size_t i = 0; i < ARRAY_LEN(phases); i++)
 		all += vmis_of(b, &phases[i]);
 	rc = turn_begin(&turn, b, round, subject, all, err);
-	if (rc != 0)
-		return rc;
-	rc = run_phases(&turn, err);
-	ended = turn_end(&turn, rc == 0 ? err : NULL);
-	return rc != 0 ? rc : ended;
+	return rc == 0 ? turn_end(&turn, run_phases(&turn, err), err) : rc;
 }
 
 static int run(struct bench *b, struct error *err)

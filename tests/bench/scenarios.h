@@ -6,6 +6,15 @@
 
 #include "bench/bench.h"
 
+extern const struct bench_scenario scenario_knee;
 extern const struct bench_scenario scenario_steady;
+extern const struct bench_scenario scenario_storm;
+extern const struct bench_scenario scenario_gate;
+extern const struct bench_scenario scenario_cold;
+extern const struct bench_scenario scenario_churn;
+
+/** Lets raw write as scenario_knee found best in this run; where that was not run, with 16 in flight over
+ * HTTP/1.1. */
+void knee_apply(struct bench *b);
 
 #endif

@@ -6,38 +6,21 @@
 
 #include "base/macros.h"
 
-static int start(struct turn *t, struct error *err)
-{
-	AUTO_FREE char *log = NULL;
-	int rc;
-
-	if (asprintf(&log, "%s/%s.log", t->bench->logs, t->subject->name) < 0) {
-		log = NULL;
-		return error_set(err, -ENOMEM, "out of memory");
-	}
-	rc = subject_start(&t->run, t->subject, t->bench->kubeconfig, log, err);
-	if (rc != 0)
-		return rc;
-	rc = subject_await_ready(&t->run, BENCH_READY_MS, &t->ready_us, err);
-	if (rc == 0)
-		rc = subject_await_working(&t->run, BENCH_READY_MS, err);
-	if (rc != 0) {
-		(void)subject_stop(&t->run, NULL);
-		subject_release(&t->run);
-	}
-	return rc;
-}
-
-int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
+int turn_start(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
 	       size_t observe, struct error *err)
 {
+	AUTO_FREE char *log = NULL;
 	int rc = 0;
 
 	*t = (struct turn){.bench = b, .round = round, .subject = subject};
+	if (asprintf(&log, "%s/%s.log", b->logs, subject->name) < 0) {
+		log = NULL;
+		return error_set(err, -ENOMEM, "out of memory");
+	}
 	if (observe > 0)
 		rc = observer_open(&t->observer, b->kubeconfig, observe, err);
 	if (rc == 0)
-		rc = start(t, err);
+		rc = subject_start(&t->run, subject, b->kubeconfig, log, err);
 	if (rc != 0) {
 		observer_close(t->observer);
 		t->observer = NULL;
@@ -45,13 +28,47 @@ int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct
 	return rc;
 }
 
-int turn_end(struct turn *t, struct error *err)
+int turn_await_ready(struct turn *t, struct error *err)
 {
-	int rc = subject_stop(&t->run, err);
+	return subject_await_ready(&t->run, BENCH_READY_MS, &t->ready_us, err);
+}
 
+int turn_await_working(struct turn *t, struct error *err)
+{
+	return subject_await_working(&t->run, BENCH_READY_MS, err);
+}
+
+int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
+	       size_t observe, struct error *err)
+{
+	int rc = turn_start(t, b, round, subject, observe, err);
+
+	if (rc != 0)
+		return rc;
+	rc = turn_await_ready(t, err);
+	if (rc == 0)
+		rc = turn_await_working(t, err);
+	return rc == 0 ? 0 : turn_end(t, rc, err);
+}
+
+int turn_halt(struct turn *t, int rc, struct error *err)
+{
+	int ended = subject_stop(&t->run, rc == 0 ? err : NULL);
+
+	return rc != 0 ? rc : ended;
+}
+
+void turn_release(struct turn *t)
+{
 	subject_release(&t->run);
 	observer_close(t->observer);
 	t->observer = NULL;
+}
+
+int turn_end(struct turn *t, int rc, struct error *err)
+{
+	rc = turn_halt(t, rc, err);
+	turn_release(t);
 	return rc;
 }
 

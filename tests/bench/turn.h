@@ -24,13 +24,27 @@ struct turn_mark {
 	long long server_cpu_us;
 };
 
-/** Starts an observer of VMIs 0 .. @observe - 1 (0: none), then @subject, and waits until that is at work. On
- * success turn_end() is due. Returns 0 or a negative errno. */
+/** Starts an observer of VMIs 0 .. @observe - 1 (0: none), then @subject. On success turn_end() is due.
+ * Returns 0 or a negative errno. */
+int turn_start(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
+	       size_t observe, struct error *err);
+
+/** Wait until the subject is ready (then ready_us is set), and until it is at work. Return 0, -ETIMEDOUT,
+ * -ECHILD. */
+int turn_await_ready(struct turn *t, struct error *err);
+int turn_await_working(struct turn *t, struct error *err);
+
+/** All three. Where it fails nothing is left to be ended. */
 int turn_begin(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
 	       size_t observe, struct error *err);
 
-/** Ends both. Returns 0, or -EIO where the subject did not end well. */
-int turn_end(struct turn *t, struct error *err);
+/** Ends both. @rc is what came of the turn: returned where it is a failure; else 0, or -EIO where the subject
+ * did not end well. */
+int turn_end(struct turn *t, int rc, struct error *err);
+
+/** The same in two steps, between which subject_said() may be asked. */
+int turn_halt(struct turn *t, int rc, struct error *err);
+void turn_release(struct turn *t);
 
 void turn_mark(const struct turn *t, struct turn_mark *mark);
 

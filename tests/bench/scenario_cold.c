@@ -1,0 +1,101 @@
+/* cold: how long a process takes from its start until it has read all VMIs, and what it needs for them. */
+#include "base/macros.h"
+#include "bench/cluster.h"
+#include "bench/scenarios.h"
+#include "bench/turn.h"
+
+/* The raw readers besides the programs that are compared. */
+static const struct {
+	const char *name;
+	const char *how;
+} readers[] = {{"raw-stream", "stream"}, {"raw-paged", "paged"}, {"raw-gzip", "gzip"}};
+
+#define MOST (BENCH_SUBJECTS + ARRAY_LEN(readers))
+
+static const struct {
+	const char *name;
+	size_t vmis;
+} stages[] = {{"cold-0", 0}, {"cold-5000", 5000}, {"cold-20000", 20000}};
+
+/* All who start cold: those that are compared, but not the raw generator, and the raw readers. */
+static size_t list_subjects(const struct bench *b, struct subject list[static MOST])
+{
+	const struct subject *raw = &b->subjects[BENCH_SUBJECT_RAW];
+	const struct subject *subject;
+	size_t n = 0;
+
+	for (size_t i = 0; (subject = bench_subject(b, 0, i)) != NULL; i++)
+		if (subject != raw)
+			list[n++] = *subject;
+	for (size_t i = 0; raw->path != NULL && i < ARRAY_LEN(readers); i++) {
+		list[n] = *raw;
+		list[n].name = readers[i].name;
+		list[n].args[0] = "--read";
+		list[n].args[1] = readers[i].how;
+		n++;
+	}
+	return n;
+}
+
+/* What was used up to the moment at which it was ready, and what it has then: read within a few milliseconds
+ * of it. */
+static int measure(struct turn *t, const char *stage, struct error *err)
+{
+	int rc = turn_await_ready(t, err);
+
+	if (rc != 0)
+		return rc;
+	turn_add(t, stage, "cpu_us", (double)meter_cpu_us(t->run.process.pid));
+	turn_add_memory(t, stage);
+	turn_add(t, stage, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
+	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
+}
+
+static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, const char *stage,
+		    struct error *err)
+{
+	struct turn turn;
+	int rc = turn_start(&turn, b, round, subject, 0, err);
+
+	return rc == 0 ? turn_end(&turn, measure(&turn, stage, err), err) : rc;
+}
+
+static int run_stage(struct bench *b, const char *stage, struct error *err)
+{
+	struct subject list[MOST];
+	size_t n = list_subjects(b, list);
+
+	for (unsigned int round = 0; round < b->rounds; round++) {
+		for (size_t i = 0; i < n; i++) {
+			const struct subject *subject = &list[bench_place(round, i, n)];
+
+			bench_say("%s: round %u, %s", stage, round + 1, subject->name);
+			if (run_turn(b, round, subject, stage, err) != 0)
+				bench_turn_failed(b, stage, subject->name, round, err);
+		}
+	}
+	return 0;
+}
+
+static int run(struct bench *b, struct error *err)
+{
+	size_t there = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(stages); i++) {
+		size_t want = bench_size(b, stages[i].vmis, stages[i].vmis / 10);
+
+		rc = cluster_create(b->api, there, want, CLUSTER_MIXED, err);
+		there = want;
+		if (rc == 0)
+			rc = run_stage(b, stages[i].name, err);
+	}
+	return rc;
+}
+
+const struct bench_scenario scenario_cold = {
+	.name = "cold",
+	.server = "kube",
+	.what = "cold starts with 5,000 and 20,000 VMIs",
+	.run = run,
+};
