@@ -18,10 +18,11 @@ static int measure(struct turn *t, struct cluster_batch *batch, struct error *er
 
 	turn_mark(t, &mark);
 	rc = cluster_batch_run(t->bench->api, batch, IN_FLIGHT, RATE, err);
-	if (rc == 0)
-		rc = observer_await_updates(t->observer, batch->len, SETTLE_MS);
 	if (rc != 0)
 		return rc;
+	rc = observer_await_updates(t->observer, batch->len, SETTLE_MS);
+	if (rc != 0)
+		return error_errno(err, rc, "not all %zu updates were seen", batch->len);
 	seconds = (double)(meter_now_us() - mark.at_us) / 1e6;
 	turn_add_cpu(t, NAME, &mark, batch->len);
 	turn_add_memory(t, NAME);
