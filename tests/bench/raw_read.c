@@ -15,38 +15,41 @@
 static const char stream_end[] = "\"k8s.io/initial-events-end\":\"true\"";
 static const char token_key[] = "\"continue\":\"";
 
-#define HEAD_MAX 4096
-#define TAIL     (sizeof(stream_end) - 1)
+/* Of what came before, the last bytes are kept: the end of a stream may stand across two pieces, and the
+ * metadata of a page stand behind its items. */
+#define TAIL 2048
+#define MARK (sizeof(stream_end) - 1)
 
 struct reading {
 	size_t bytes;
-	char tail[TAIL]; /* the last bytes of what came before: the end may stand across two pieces */
-	size_t tail_len;
+	char tail[2 * TAIL];
+	size_t tail_len; /* at most TAIL, but for a moment */
 	bool ended;
-	char head[HEAD_MAX]; /* of a page: its metadata stands first */
-	size_t head_len;
 };
 
-static bool crosses(struct reading *r, const char *bytes, size_t n)
+/* Keeps the end of what came up to here. */
+static void join(struct reading *r, const char *bytes, size_t n)
 {
-	char joint[2 * TAIL];
 	size_t more = n < TAIL ? n : TAIL;
 
-	memcpy(joint, r->tail, r->tail_len);
-	memcpy(joint + r->tail_len, bytes, more);
-	if (memmem(joint, r->tail_len + more, stream_end, TAIL) != NULL)
-		return true;
-	if (n >= TAIL) {
-		memcpy(r->tail, bytes + n - TAIL, TAIL);
+	memcpy(r->tail + r->tail_len, bytes + n - more, more);
+	r->tail_len += more;
+	if (r->tail_len > TAIL) {
+		memmove(r->tail, r->tail + r->tail_len - TAIL, TAIL);
 		r->tail_len = TAIL;
-	} else {
-		size_t keep = r->tail_len + n > TAIL ? TAIL - n : r->tail_len;
-
-		memmove(r->tail, r->tail + r->tail_len - keep, keep);
-		memcpy(r->tail + keep, bytes, n);
-		r->tail_len = keep + n;
 	}
-	return false;
+}
+
+/* Whether the mark stands across the tail and these bytes. */
+static bool crosses(const struct reading *r, const char *bytes, size_t n)
+{
+	char joint[2 * MARK];
+	size_t before = r->tail_len < MARK ? r->tail_len : MARK;
+	size_t after = n < MARK ? n : MARK;
+
+	memcpy(joint, r->tail + r->tail_len - before, before);
+	memcpy(joint + before, bytes, after);
+	return memmem(joint, before + after, stream_end, MARK) != NULL;
 }
 
 /* Ends the transfer at the end of the initial events. */
@@ -56,21 +59,18 @@ static size_t take_stream(char *bytes, size_t size, size_t n, void *arg)
 
 	n *= size;
 	r->bytes += n;
-	r->ended = crosses(r, bytes, n) || memmem(bytes, n, stream_end, TAIL) != NULL;
+	r->ended = crosses(r, bytes, n) || memmem(bytes, n, stream_end, MARK) != NULL;
+	join(r, bytes, n);
 	return r->ended ? 0 : n;
 }
 
 static size_t take_page(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct reading *r = arg;
-	size_t keep = HEAD_MAX - r->head_len;
 
 	n *= size;
 	r->bytes += n;
-	if (keep > n)
-		keep = n;
-	memcpy(r->head + r->head_len, bytes, keep);
-	r->head_len += keep;
+	join(r, bytes, n);
 	return n;
 }
 
@@ -90,16 +90,16 @@ static int read_stream(struct wire *wire, struct reading *r)
 	return rc;
 }
 
-/* The token of the next page from the beginning of this one, escaped; NULL on the last. */
+/* The token of the next page, escaped; NULL on the last. */
 static char *next_token(CURL *easy, const struct reading *r)
 {
-	const char *at = memmem(r->head, r->head_len, token_key, sizeof(token_key) - 1);
+	const char *at = memmem(r->tail, r->tail_len, token_key, sizeof(token_key) - 1);
 	const char *end;
 
 	if (at == NULL)
 		return NULL;
 	at += sizeof(token_key) - 1;
-	end = memchr(at, '"', (size_t)(r->head + r->head_len - at));
+	end = memchr(at, '"', (size_t)(r->tail + r->tail_len - at));
 	return end != NULL && end > at ? curl_easy_escape(easy, at, (int)(end - at)) : NULL;
 }
 
@@ -114,7 +114,7 @@ static int read_page(struct wire *wire, CURL *easy, struct reading *r, char **to
 		return -ENOMEM;
 	rc = wire_set_path(wire, easy, path);
 	free(path);
-	r->head_len = 0;
+	r->tail_len = 0;
 	if (rc != 0)
 		return rc;
 	if (curl_easy_perform(easy) != CURLE_OK)
