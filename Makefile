@@ -214,7 +214,7 @@ bench: ## measure beside the peers and the raw server (an hour; BENCH_ROUNDS=6, 
 	@tests/controlplane/controlplane.sh build
 	@$(AGAIN) all bench-build
 	@tests/bench/run.sh $(BUILD)
-bench-build: $(BENCH_BIN)
+bench-build: $(BENCH_BIN) $(BUILD)/apisim
 
 # --- tests/fuzz: each target twice, with replay.c as an ordinary program and, by make fuzz, with libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)

@@ -15,8 +15,12 @@
 #define OUT_MAX    ((size_t)4 << 20)
 
 /* What a run says of itself, in the order of the report. */
-static const char *const conditions[] = {"machine", "kernel",  "kubernetes", "crds",   "controller",
-					 "peer-rs", "peer-go", "libcurl",    "rounds", "interference"};
+static const char *const conditions[] = {"machine", "kernel",  "kubernetes", "crds",  "controller",
+					 "peer-rs", "peer-go", "libcurl",    "rounds"};
+
+/* How busy others kept the machine during a scenario, in percent of one core: this and the scenario's name.
+ */
+#define OTHERS "others-"
 
 static int write_file(const char *folder, const char *name, const char *suffix, const struct buf *text)
 {
@@ -79,6 +83,23 @@ static void number(double value, char out[static CHART_NUMBER_SIZE])
 	chart_number(value, out);
 }
 
+static int write_others(const struct samples *s, struct buf *out)
+{
+	const char *before = "- others on this machine, in % of a core: ";
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->len; i++) {
+		const struct sample *at = &s->list[i];
+
+		if (strcmp(at->scenario, SAMPLES_META) != 0 ||
+		    strncmp(at->metric, OTHERS, strlen(OTHERS)) != 0)
+			continue;
+		rc = buf_printf(out, "%s%s %s", before, at->metric + strlen(OTHERS), at->text);
+		before = ", ";
+	}
+	return rc == 0 ? buf_add_str(out, "\n") : rc;
+}
+
 static int write_conditions(const struct samples *s, struct buf *out)
 {
 	int rc = buf_printf(out, "# Benchmark of %.10s\n\n%s", s->date,
@@ -91,7 +112,7 @@ static int write_conditions(const struct samples *s, struct buf *out)
 		if (text[0] != '\0')
 			rc = buf_printf(out, "- %s: %s\n", conditions[i], text);
 	}
-	return rc;
+	return rc == 0 ? write_others(s, out) : rc;
 }
 
 static int write_target(const struct target *t, const struct target_result *r, struct buf *out)

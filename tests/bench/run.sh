@@ -48,11 +48,12 @@ export VSOCK_CONTROLPLANE_MEMORY=${VSOCK_CONTROLPLANE_MEMORY:-6GiB}
 export VSOCK_APISERVER_FLAGS="${VSOCK_APISERVER_FLAGS-} --etcd-compaction-interval=2m --audit-policy-file=$here/audit-policy.yaml"
 
 server=''
+kind=''
 
 finish() {
 	local status=$?
 	trap '' TERM INT HUP
-	[[ -z $server ]] || "$controlplane" down "$server" || true
+	[[ -z $server ]] || "stop_$kind" || true
 	[[ -z ${work-} ]] || rm -rf -- "$work"
 	exit "$status"
 }
@@ -64,7 +65,8 @@ trap 'exit 130' INT
 
 need_programs() {
 	local program
-	for program in "$build/vsock-cid-controller" "$bench" "$build/tests/bench/raw" "$build/tests/bench/report"; do
+	for program in "$build/vsock-cid-controller" "$bench" "$build/apisim" "$build/tests/bench/raw" \
+		"$build/tests/bench/report"; do
 		[[ -x $program ]] || die "$program is missing: make bench builds it"
 	done
 }
@@ -123,47 +125,90 @@ note_server() {
 	meta crds "$crds"
 }
 
-# CPU seconds that everything on this machine has used.
+# Milliseconds of CPU that everything on this machine has used so far.
 machine_cpu() {
-	awk -v hz="$(getconf CLK_TCK)" '/^cpu / { printf "%d", ($2 + $3 + $4 + $7 + $8 + $9) / hz }' /proc/stat
+	awk -v hz="$(getconf CLK_TCK)" '/^cpu / { printf "%d", ($2 + $3 + $4 + $7 + $8 + $9) * 1000 / hz }' /proc/stat
+}
+
+# The same of the server.
+server_cpu() {
+	[[ -n $server ]] || { echo 0 && return; }
+	sed 's/.*) //' "/proc/$(cat "$server/pid")/stat" |
+		awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13) * 1000 / hz }'
+}
+
+# And of what this shell has started and seen the end of. A subshell would have seen nothing: hence the file.
+children_cpu() {
+	awk -F'[ms ]+' 'NR == 2 { printf "%d", ($1 * 60 + $2 + $3 * 60 + $4) * 1000 }' "$work/times"
+}
+
+# how_busy COMMAND...: runs it, and notes under others-$name how busy all others kept the machine meanwhile, in percent of one core.
+how_busy() {
+	local status=0 machine server_ms children from=${EPOCHREALTIME/[^0-9]/} others
+	times >"$work/times"
+	machine=$(machine_cpu) server_ms=$(server_cpu) children=$(children_cpu)
+	"$@" || status=$?
+	times >"$work/times"
+	others=$(($(machine_cpu) - machine - ($(server_cpu) - server_ms) - ($(children_cpu) - children)))
+	others=$((others * 100000 / (${EPOCHREALTIME/[^0-9]/} - from)))
+	meta "others-$name" "$others"
+	((others <= 10)) || say "others kept this machine busy meanwhile, by $others % of a core: mind that"
+	return "$status"
 }
 
 # --- scenarios ------------------------------------------------------------------------------------
 
 # Each gets a server of its own, so that none measures what another has left behind.
-start_server() {
-	server=$work/server-$1
+start_kube() {
 	"$controlplane" up --tie $$ "$server" 2>&1 | tee "$work/up.log" >&2
 	crds=$(sed -nE 's/.*CRDs from (.*); use it .*/\1/p' "$work/up.log")
 	crds=$([[ $crds == */controlplane/crds ]] && echo "own (tests/controlplane/crds)" || echo "KubeVirt's own")
 	# shellcheck source=/dev/null
 	source "$server/env"
+	[[ ${noted-} ]] || note_server
+	noted=1
 }
 
-stop_server() {
+stop_kube() {
 	"$controlplane" down "$server"
-	rm -rf -- "$server"
-	server=''
+}
+
+start_apisim() {
+	local i
+	mkdir -p "$server"
+	setpriv --pdeathsig KILL -- "$build/apisim" --kubeconfig "$server/kubeconfig" --port-file "$server/port" \
+		>"$out/log/apisim.log" 2>&1 &
+	echo $! >"$server/pid"
+	for ((i = 0; i < 600; i++)); do
+		[[ ! -e $server/port ]] || break
+		sleep 0.05
+	done
+	[[ -e $server/port ]] || die "apisim does not start: see $out/log/apisim.log"
+	export KUBECONFIG=$server/kubeconfig
+}
+
+stop_apisim() {
+	kill "$(cat "$server/pid")" 2>/dev/null || true
+	wait "$(cat "$server/pid")" || true
 }
 
 failed=0
 run_scenario() {
-	local name=$1 kind=$2 args=()
+	local name=$1 args=()
+	kind=$2
 	say "scenario $name"
 	[[ -z $quick ]] || args+=(--quick)
-	if [[ $kind == kube ]]; then
-		start_server "$name"
-		[[ ${noted-} ]] || note_server
-		noted=1
-		args+=(--server-pid "$(cat "$server/pid")")
-	fi
-	setpriv --pdeathsig TERM -- "$bench" --samples "$samples" --logs "$out/log" --rounds "$rounds" "${args[@]}" \
-		"${programs[@]}" "$name" || failed=1
-	[[ $kind != kube ]] || stop_server
+	server=$work/$kind-$name
+	"start_$kind"
+	how_busy setpriv --pdeathsig TERM -- "$bench" --samples "$samples" --logs "$out/log" --rounds "$rounds" \
+		--server-pid "$(cat "$server/pid")" "${args[@]}" "${programs[@]}" "$name" || failed=1
+	"stop_$kind"
+	rm -rf -- "$server"
+	server=''
 }
 
 main() {
-	local name kind ran=0
+	local name on ran=0
 	need_programs
 	mkdir -p "$out/log"
 	rm -f "$out"/log/*.log "$out"/*.svg "$out/results.md"
@@ -171,10 +216,10 @@ main() {
 	work=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-bench.XXXXXX")
 	note_conditions
 	find_programs
-	while IFS=$'\t' read -r name kind _; do
+	while IFS=$'\t' read -r name on _; do
 		[[ $name == *"$only"* ]] || continue
 		ran=$((ran + 1))
-		run_scenario "$name" "$kind" </dev/null
+		run_scenario "$name" "$on" </dev/null
 	done < <("$bench" --list)
 	((ran > 0)) || die "no scenario has '$only' in its name"
 	"$build/tests/bench/report" "$samples" "$out" >"$out/verdicts"
