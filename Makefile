@@ -187,7 +187,7 @@ hotpath-build: $(HOTPATH_BIN)
 # --- tests/bench: how fast and how small, beside the peers and the raw server. The driver and the raw generator are linked
 # with lib/base and tests/support and nothing else of ours; LIBBENCH is what unit tests and the report share.
 LIBBENCH      := $(BUILD)/libbench.a
-LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c chart.c charts.c svg.c)
+LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c chart.c charts.c svg.c frame.c)
 BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw report)
 BENCH_SUPPORT := $(call objs,$(wildcard tests/support/api*.c) tests/support/process.c $(wildcard lib/base/*.c))
 bench_objs     = $(call objs,$(addprefix tests/bench/,$(addsuffix .c,$(1))))
@@ -198,8 +198,8 @@ $(LIBBENCH): $(call objs,$(LIBBENCH_SRC))
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/tests/bench/bench: $(call objs,$(wildcard tests/bench/scenario_*.c)) \
-  $(call bench_objs,main cluster frame meter observer subject turn wire)
-$(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher frame meter wire)
+  $(call bench_objs,main cluster meter observer subject turn wire)
+$(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher meter wire)
 $(BUILD)/tests/bench/report: $(call bench_objs,report)
 $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 	@mkdir -p $(@D)
@@ -255,7 +255,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build sim-build e2e-build hotpath-build $(CONTRACT_BIN) $(FUZZ_BIN)
+test-build: all unit-build demo-build sim-build e2e-build hotpath-build bench-build $(CONTRACT_BIN) $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
@@ -288,6 +288,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
 	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
 	  instructions='tests/bench/guard.sh' \
+	  bench='BENCH_QUICK=1 BENCH_ROUNDS=1 BENCH_PEERS=no BENCH_ONLY=gate tests/bench/run.sh $(BUILD) && echo 1 passed, 0 failed' \
 	  auditor='tests/controlplane/controlplane.sh audit --self-test' \
 	  e2e-chaos='tests/e2e/chaos/run.sh $(BUILD) short' \
 	  demo-kube='tests/demo/run.sh $(BUILD) kube && echo 1 passed, 0 failed'

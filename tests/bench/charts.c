@@ -88,6 +88,28 @@ const struct chart_plan chart_plans[] = {
 
 const size_t chart_plans_len = ARRAY_LEN(chart_plans);
 
+const struct chart_plan_series *const summary_columns = everybody;
+
+const struct summary_row summary_rows[] = {
+	{"at 20 VMIs/s, p50", "ms", "steady-20", "p50_ms", NULL, 1},
+	{"at 20 VMIs/s, p99", "ms", "steady-20", "p99_ms", NULL, 1},
+	{"boot storm of 2,000", "VMIs/s", "storm", "rate", NULL, 1},
+	{"boot storm, p50", "ms", "storm", "p50_ms", NULL, 1},
+	{"boot storm, p99", "ms", "storm", "p99_ms", NULL, 1},
+	{"gate opened over 2,000", "VMIs/s", "gate", "rate", NULL, 1},
+	{"CPU for a VMI, boot storm", "µs", "storm", "cpu_us", NULL, 1},
+	{"CPU of the server for a VMI, boot storm", "ms", "storm", "server_cpu_us", NULL, 0.001},
+	{"CPU for a status update", "µs", "churn", "cpu_us", NULL, 1},
+	{"cold start with 20,000, beyond that with none", "s", "cold-20000", "ready_ms", "cold-0", 0.001},
+	{"CPU of that start", "s", "cold-20000", "cpu_us", NULL, 1e-6},
+	{"RSS with 20,000", "MB", "cold-20000", "rss_kb", NULL, 1.0 / 1024},
+	{"RssAnon with 20,000", "MB", "cold-20000", "anon_kb", NULL, 1.0 / 1024},
+	{"program file", "MB", "cold-0", "program_kb", NULL, 1.0 / 1024},
+	{"program file and libraries", "MB", "cold-0", "files_kb", NULL, 1.0 / 1024},
+};
+
+const size_t summary_rows_len = ARRAY_LEN(summary_rows);
+
 void chart_plan_fill(const struct chart_plan *plan, const struct samples *s, struct chart *out)
 {
 	*out = (struct chart){

@@ -31,6 +31,20 @@ struct chart_plan {
 extern const struct chart_plan chart_plans[];
 extern const size_t chart_plans_len;
 
+/** What a reader wants to know first: a row of the summary, with a column for each subject. */
+struct summary_row {
+	const char *label;
+	const char *unit;
+	const char *scenario;
+	const char *metric;
+	const char *base; /* see figure.h */
+	double scale;     /* to the unit */
+};
+
+extern const struct summary_row summary_rows[];
+extern const size_t summary_rows_len;
+extern const struct chart_plan_series *const summary_columns;
+
 /** Fills in all but the subtitle. */
 void chart_plan_fill(const struct chart_plan *plan, const struct samples *s, struct chart *out);
 

@@ -1,8 +1,10 @@
 #include "bench/meter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static long long to_us(const struct timespec *t)
@@ -54,4 +56,40 @@ int meter_memory_read(pid_t pid, struct meter_memory *out)
 	}
 	fclose(file);
 	return out->rss > 0 ? 0 : -ESRCH;
+}
+
+static long file_kb(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (long)((st.st_size + 1023) / 1024) : 0;
+}
+
+int meter_files_read(pid_t pid, struct meter_files *out)
+{
+	char last[PATH_MAX] = "";
+	char line[PATH_MAX + 256];
+	char path[64];
+	FILE *file;
+
+	*out = (struct meter_files){0};
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return errno == EACCES ? -EACCES : -ESRCH;
+	/* All mappings of a file stand together. */
+	while (fgets(line, sizeof(line), file) != NULL) {
+		char *name = strchr(line, '/');
+
+		if (name == NULL)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		if (strcmp(name, last) != 0)
+			out->all += file_kb(name);
+		(void)snprintf(last, sizeof(last), "%s", name);
+	}
+	fclose(file);
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	out->program = file_kb(path);
+	return 0;
 }

@@ -26,4 +26,14 @@ struct meter_memory {
 /** Returns 0, or -ESRCH with *out zeroed. */
 int meter_memory_read(pid_t pid, struct meter_memory *out);
 
+/** Bytes of the files that a process has mapped, in KiB: of its program alone, and with all shared libraries.
+ */
+struct meter_files {
+	long program;
+	long all;
+};
+
+/** Returns 0, -ESRCH or -EACCES with *out zeroed. */
+int meter_files_read(pid_t pid, struct meter_files *out);
+
 #endif

@@ -14,6 +14,9 @@
 #define EXIT_USAGE 2
 #define OUT_MAX    ((size_t)4 << 20)
 
+/* From here on there is an interval that holds the median with 95 %. */
+#define ROUNDS_WANTED 6
+
 /* What a run says of itself, in the order of the report. */
 static const char *const conditions[] = {"machine", "kernel",  "kubernetes", "crds",  "controller",
 					 "peer-rs", "peer-go", "libcurl",    "rounds"};
@@ -46,12 +49,22 @@ static bool is_quick(const struct samples *s)
 	return strcmp(samples_meta(s, "quick"), "yes") == 0;
 }
 
+/* Why verdicts are not to be taken for results; "" where they are. */
+static const char *reservation(const struct samples *s)
+{
+	if (is_quick(s))
+		return " (a quick trial with small sizes: no results)";
+	if (samples_rounds(s, NULL) < ROUNDS_WANTED)
+		return " (fewer than 6 rounds give no 95 % interval: no results)";
+	return "";
+}
+
 /* "2026-11-27, 2 cores of ..., kube-apiserver v1.36.3, 6 rounds" */
 static void subtitle(const struct samples *s, char *out, size_t room)
 {
 	(void)snprintf(out, room, "%.10s · %s · kube-apiserver %s · median of %u rounds, line: interval%s",
 		       s->date, samples_meta(s, "machine"), samples_meta(s, "kubernetes"),
-		       samples_rounds(s, NULL), is_quick(s) ? " · QUICK TRIAL, NO RESULT" : "");
+		       samples_rounds(s, NULL), reservation(s)[0] != '\0' ? " · NO RESULT" : "");
 }
 
 static int draw_charts(const struct samples *s, const char *folder)
@@ -77,11 +90,6 @@ static int draw_charts(const struct samples *s, const char *folder)
 }
 
 /* ---- tables ---- */
-
-static void number(double value, char out[static CHART_NUMBER_SIZE])
-{
-	chart_number(value, out);
-}
 
 static int write_others(const struct samples *s, struct buf *out)
 {
@@ -115,6 +123,58 @@ static int write_conditions(const struct samples *s, struct buf *out)
 	return rc == 0 ? write_others(s, out) : rc;
 }
 
+/* The median alone: the intervals stand in the tables below. */
+static int write_summary_cell(const struct samples *s, const struct summary_row *row, const char *subject,
+			      struct buf *out)
+{
+	struct figure f = {
+		.scenario = row->scenario, .metric = row->metric, .subjects = subject, .base = row->base};
+	char text[CHART_NUMBER_SIZE];
+	struct stats_interval v;
+
+	figure_interval(&f, s, row->scale, &v);
+	if (v.n == 0)
+		return buf_add_str(out, " |");
+	chart_number(v.median, text);
+	return buf_printf(out, " %s |", text);
+}
+
+static int write_summary(const struct samples *s, struct buf *out)
+{
+	const struct chart_plan_series *column;
+	int rc = buf_add_str(out, "\n## Summary\n\n| | |");
+
+	for (column = summary_columns; rc == 0 && column->subject != NULL; column++)
+		rc = buf_printf(out, " %s |", column->name);
+	if (rc == 0)
+		rc = buf_add_str(out, "\n|---|---|");
+	for (column = summary_columns; rc == 0 && column->subject != NULL; column++)
+		rc = buf_add_str(out, "---:|");
+	for (size_t i = 0; rc == 0 && i < summary_rows_len; i++) {
+		rc = buf_printf(out, "\n| %s | %s |", summary_rows[i].label, summary_rows[i].unit);
+		for (column = summary_columns; rc == 0 && column->subject != NULL; column++)
+			rc = write_summary_cell(s, &summary_rows[i], column->subject, out);
+	}
+	return rc == 0 ? buf_add_str(out, "\n") : rc;
+}
+
+static int write_charts(const char *folder, struct buf *out)
+{
+	int rc = buf_add_str(out, "\n## Charts\n");
+
+	for (size_t i = 0; rc == 0 && i < chart_plans_len; i++) {
+		AUTO_FREE char *path = NULL;
+
+		if (asprintf(&path, "%s/%s.svg", folder, chart_plans[i].file) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		if (access(path, R_OK) == 0)
+			rc = buf_printf(out, "\n![%s](%s.svg)\n", chart_plans[i].title, chart_plans[i].file);
+	}
+	return rc;
+}
+
 static int write_target(const struct target *t, const struct target_result *r, struct buf *out)
 {
 	const char *sign = t->kind == TARGET_AT_MOST ? "≤" : "≥";
@@ -125,9 +185,9 @@ static int write_target(const struct target *t, const struct target_result *r, s
 	if (r->verdict == TARGET_SKIPPED)
 		return buf_printf(out, "| %s | | | %s %g | skipped: %s |\n", t->what, sign, t->limit,
 				  r->reason);
-	number(r->value.median, median);
-	number(r->value.low, low);
-	number(r->value.high, high);
+	chart_number(r->value.median, median);
+	chart_number(r->value.low, low);
+	chart_number(r->value.high, high);
 	return buf_printf(out, "| %s | %s | %s to %s | %s %g | %s |\n", t->what, median, low, high, sign,
 			  t->limit, target_verdict_name(r->verdict));
 }
@@ -189,9 +249,9 @@ static int write_cell(const struct samples *s, const struct figure *f, struct bu
 	figure_interval(f, s, 1, &v);
 	if (v.n == 0)
 		return buf_add_str(out, " |");
-	number(v.median, median);
-	number(v.low, low);
-	number(v.high, high);
+	chart_number(v.median, median);
+	chart_number(v.low, low);
+	chart_number(v.high, high);
 	return buf_printf(out, " %s (%s to %s) |", median, low, high);
 }
 
@@ -246,6 +306,10 @@ static int write_tables(const struct samples *s, const char *folder)
 	buf_init(&out, OUT_MAX);
 	rc = write_conditions(s, &out);
 	if (rc == 0)
+		rc = write_summary(s, &out);
+	if (rc == 0)
+		rc = write_charts(folder, &out);
+	if (rc == 0)
 		rc = write_targets(s, &out);
 	if (rc == 0)
 		rc = write_figures(s, &out);
@@ -266,7 +330,7 @@ static void print_verdicts(const struct samples *s)
 		count[result.verdict]++;
 	}
 	printf("bench: %u ok, %u missed, %u skipped%s\n", count[TARGET_OK], count[TARGET_MISSED],
-	       count[TARGET_SKIPPED], is_quick(s) ? " (a quick trial: no results)" : "");
+	       count[TARGET_SKIPPED], reservation(s));
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@ usage() {
 		BENCH_ROUNDS=N    rounds, 6 unless it says otherwise; from 6 on there is a 95 % interval
 		BENCH_ONLY=WORD   only scenarios whose name has it
 		BENCH_QUICK=1     small sizes, to see that it works: no results
+		BENCH_PEERS=no    without kube-rs and client-go
 	END
 	exit 2
 }
@@ -37,7 +38,7 @@ only=${BENCH_ONLY-}
 quick=${BENCH_QUICK-}
 [[ $rounds =~ ^[1-9][0-9]?$ ]] || die "BENCH_ROUNDS must be 1 to 99, not $rounds"
 
-out=$build/bench
+out=$build/bench${quick:+-quick}
 samples=$out/samples.tsv
 results=$here/results
 bench=$build/tests/bench/bench
@@ -71,14 +72,22 @@ need_programs() {
 	done
 }
 
+# What a peer is made with, as its lock file has it.
+library_of() {
+	case $1 in
+	peer-go) sed -nE 's/^\s*k8s\.io\/(client-go) (v[^ ]*).*/\1 \2/p' "$here/peer-go/go.mod" | head -n 1 ;;
+	peer-rs) sed -n '/^name = "kube"$/{n; s/^version = "\(.*\)"$/kube-rs \1/p}' "$here/peer-rs/Cargo.lock" ;;
+	esac
+}
+
 # Sets $programs, the options that name the programs, and notes why a peer is left out.
 programs=()
 find_programs() {
 	local name path
 	programs=(--controller "$build/vsock-cid-controller" --raw "$build/tests/bench/raw")
-	if [[ ! -x $here/peers.sh ]]; then
-		meta skipped-peer-rs "there is no peers.sh"
-		meta skipped-peer-go "there is no peers.sh"
+	if [[ ${BENCH_PEERS-} == no ]]; then
+		meta skipped-peer-rs "BENCH_PEERS=no"
+		meta skipped-peer-go "BENCH_PEERS=no"
 		return
 	fi
 	while read -r name path; do
@@ -93,7 +102,7 @@ find_programs() {
 			say "$name is left out: ${path%)}"
 		else
 			programs+=("--$name" "$path")
-			meta "$name" "$("$path" --version 2>/dev/null | head -n 1 || true)"
+			meta "$name" "$(library_of "$name")"
 		fi
 	done < <("$here/peers.sh" build)
 }

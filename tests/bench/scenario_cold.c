@@ -1,4 +1,6 @@
 /* cold: how long a process takes from its start until it has read all VMIs, and what it needs for them. */
+#include <string.h>
+
 #include "base/macros.h"
 #include "bench/cluster.h"
 #include "bench/scenarios.h"
@@ -49,6 +51,8 @@ static int measure(struct turn *t, const char *stage, const struct turn_mark *ma
 	turn_mark(t, &now);
 	turn_add(t, stage, "cpu_us", (double)now.cpu_us);
 	turn_add_memory(t, stage);
+	if (strcmp(stage, stages[0].name) == 0)
+		turn_add_files(t, stage);
 	turn_add(t, stage, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
 	turn_add(t, stage, "server_cpu_ms", (double)(now.server_cpu_us - mark->server_cpu_us) / 1000);
 	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */

@@ -108,6 +108,16 @@ void turn_add_memory(const struct turn *t, const char *scenario)
 	turn_add(t, scenario, "peak_kb", (double)memory.peak);
 }
 
+void turn_add_files(const struct turn *t, const char *scenario)
+{
+	struct meter_files files;
+
+	if (meter_files_read(t->run.process.pid, &files) != 0)
+		return;
+	turn_add(t, scenario, "program_kb", (double)files.program);
+	turn_add(t, scenario, "files_kb", (double)files.all);
+}
+
 int turn_await_served(const struct turn *t, size_t from, size_t to, struct error *err)
 {
 	int rc = observer_await_served(t->observer, from, to, BENCH_WAIT_MS);

@@ -58,6 +58,9 @@ void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_
 /** Adds rss_kb, anon_kb and peak_kb. */
 void turn_add_memory(const struct turn *t, const char *scenario);
 
+/** Adds program_kb and files_kb (with shared libraries). */
+void turn_add_files(const struct turn *t, const char *scenario);
+
 /** Waits until the VMIs @from .. @to - 1 are served, each with a CID of its own, and adds p50_ms, p90_ms,
  * p99_ms and max_ms from ADDED to the CID. Returns 0, -ETIMEDOUT, -EEXIST (a CID was given twice), -EIO. */
 int turn_await_served(const struct turn *t, size_t from, size_t to, struct error *err);

@@ -1,4 +1,4 @@
-/* The statistics and verdicts of tests/bench. */
+/* The statistics, verdicts, charts and frames of tests/bench. */
 #include <check.h>
 #include <errno.h>
 #include <math.h>
@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "bench/chart.h"
 #include "bench/figure.h"
+#include "bench/frame.h"
 #include "bench/samples.h"
 #include "bench/stats.h"
 #include "bench/target.h"
@@ -279,6 +281,134 @@ START_TEST(a_line_that_is_no_sample_is_refused_with_its_number)
 }
 END_TEST
 
+/* ---- charts ---- */
+
+static const char *number_text(double value)
+{
+	static char text[CHART_NUMBER_SIZE];
+
+	chart_number(value, text);
+	return text;
+}
+
+START_TEST(numbers_have_three_digits_or_more)
+{
+	ck_assert_str_eq(number_text(0), "0");
+	ck_assert_str_eq(number_text(0.01234), "0.0123");
+	ck_assert_str_eq(number_text(12.34), "12.3");
+	ck_assert_str_eq(number_text(-123.4), "-123");
+	ck_assert_str_eq(number_text(1234567), "1,234,567");
+	ck_assert_str_eq(number_text(-123456), "-123,456");
+}
+END_TEST
+
+static void given_value(struct chart *c, size_t group, size_t series, double value)
+{
+	c->groups[group].values[series] = (struct stats_interval){1, value, value, value, 0};
+}
+
+static void check_drawing(const struct chart *c, int (*draw)(const struct chart *c, struct buf *out))
+{
+	AUTO_BUF struct buf out;
+
+	buf_init(&out, 1 << 20);
+	ck_assert_int_eq(draw(c, &out), 0);
+	ck_assert_ptr_nonnull(strstr(out.data, "a &lt; b &amp; c"));
+	ck_assert_ptr_nonnull(strstr(out.data, "</svg>"));
+	ck_assert_ptr_null(strstr(out.data, "nan"));
+	ck_assert_ptr_null(strstr(out.data, "inf"));
+}
+
+START_TEST(whatever_the_values_are_a_chart_can_be_drawn)
+{
+	static const double values[] = {0, 1, 1e-9, 1e12, -3, 0.5};
+	struct chart c = {.title = "a < b & c",
+			  .subtitle = "",
+			  .unit = "ms",
+			  .x_label = "x",
+			  .series_len = 2,
+			  .series = {{"one", 0}, {"two", 1}},
+			  .groups_len = 2,
+			  .groups = {{"g", 1, {{0}}}, {"h", 10, {{0}}}}};
+
+	ck_assert(!chart_has_values(&c));
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		c.log = i % 2 == 0;
+		check_drawing(&c, chart_bars);
+		check_drawing(&c, chart_lines);
+		given_value(&c, i % 2, 0, values[i]);
+		ck_assert(chart_has_values(&c));
+		c.log = !c.log;
+		check_drawing(&c, chart_bars);
+		check_drawing(&c, chart_lines);
+	}
+}
+END_TEST
+
+/* ---- frames ---- */
+
+static const char two_frames[] =
+	"{\"type\":\"ADDED\",\"object\":{\"apiVersion\":\"kubevirt.io/v1\",\"metadata\":{\"labels\":{\"x/"
+	"name\":\"vmi-9\"},"
+	"\"name\":\"vmi-000042\",\"namespace\":\"bench\",\"uid\":\"u-1\"},\"spec\":{\"domain\":{\"devices\":{"
+	"\"autoattachVSOCK\":true}}},\"status\":{\"VSOCKCID\":4711,\"phase\":\"Pending\"}}}\n"
+	"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"annotations\":{\"k8s.io/"
+	"initial-events-end\":\"true\"}}}}\n";
+
+static unsigned int frames_seen;
+static bool end_seen;
+
+static void on_frame(void *data, const char *frame, size_t len)
+{
+	struct frame_vmi *vmi = data;
+
+	frames_seen++;
+	end_seen = frame_ends_initial_events(frame, len);
+	if (frame_type(frame, len) != 'A')
+		return;
+	frame_read_vmi(frame, len, vmi);
+	ck_assert_int_eq(vmi->number, 42);
+	ck_assert_int_eq(vmi->cid, 4711);
+	ck_assert(vmi->wants);
+	ck_assert(vmi->phase.len == 7 && memcmp(vmi->phase.at, "Pending", 7) == 0);
+	ck_assert(vmi->uid.len == 3 && memcmp(vmi->uid.at, "u-1", 3) == 0);
+}
+
+START_TEST(frames_are_read_in_pieces_of_any_size)
+{
+	for (size_t piece = 1; piece < sizeof(two_frames); piece++) {
+		struct frame_reader reader;
+		struct frame_vmi vmi;
+
+		frames_seen = 0;
+		frame_reader_init(&reader, on_frame, &vmi);
+		for (size_t at = 0; at < sizeof(two_frames) - 1; at += piece) {
+			size_t n = sizeof(two_frames) - 1 - at;
+
+			ck_assert_int_eq(frame_reader_feed(&reader, two_frames + at, n < piece ? n : piece),
+					 0);
+		}
+		frame_reader_free(&reader);
+		ck_assert_uint_eq(frames_seen, 2);
+		ck_assert(end_seen);
+	}
+}
+END_TEST
+
+START_TEST(what_is_not_in_a_frame_is_not_found)
+{
+	static const char frame[] = "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"other\"}}}";
+	struct frame_vmi vmi;
+
+	frame_read_vmi(frame, sizeof(frame) - 1, &vmi);
+	ck_assert_int_eq(frame_type(frame, sizeof(frame) - 1), 'M');
+	ck_assert_int_eq(frame_type("", 0), 0);
+	ck_assert_int_eq(vmi.number, -1);
+	ck_assert_int_eq(vmi.cid, -1);
+	ck_assert(!vmi.wants && vmi.uid.at == NULL && vmi.phase.at == NULL);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -295,6 +425,10 @@ int main(void)
 		the_names_of_targets_differ,
 		samples_come_back_from_their_file,
 		a_line_that_is_no_sample_is_refused_with_its_number,
+		numbers_have_three_digits_or_more,
+		whatever_the_values_are_a_chart_can_be_drawn,
+		frames_are_read_in_pieces_of_any_size,
+		what_is_not_in_a_frame_is_not_found,
 	};
 
 	return suite_run("test_bench", tests, ARRAY_LEN(tests));
