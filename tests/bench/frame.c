@@ -97,6 +97,7 @@ void frame_read_vmi(const char *frame, size_t len, struct frame_vmi *out)
 		.namespace = text_after(frame, len, "\"namespace\":\""),
 		.uid = text_after(frame, len, "\"uid\":\""),
 		.phase = text_after(frame, len, "\"phase\":\""),
+		.version = text_after(frame, len, "\"resourceVersion\":\""),
 		.number = (long)number_after(frame, len, "\"name\":\"" FRAME_VMI_PREFIX),
 		.cid = number_after(frame, len, "\"VSOCKCID\":"),
 		.wants = frame_has(frame, len, "\"autoattachVSOCK\":true"),

@@ -41,9 +41,10 @@ struct frame_vmi {
 	struct frame_text namespace;
 	struct frame_text uid;
 	struct frame_text phase;
-	long number;   /* in its name; -1: not one of ours */
-	long long cid; /* -1: none */
-	bool wants;    /* autoattachVSOCK */
+	struct frame_text version; /* resourceVersion */
+	long number;               /* in its name; -1: not one of ours */
+	long long cid;             /* -1: none */
+	bool wants;                /* autoattachVSOCK */
 };
 
 /** 'A'DDED, 'M'ODIFIED, 'D'ELETED, 'B'OOKMARK, 'E'RROR; 0: none of these. */

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -17,6 +16,9 @@
 
 #define LOOK_MS 2
 #define WAKE_MS 100
+
+/* A server that is very busy ends the watches of readers that it takes for slow. */
+#define RESTARTS_MAX 50
 
 /* Times are 0 until it has happened. */
 struct sight {
@@ -35,6 +37,8 @@ struct observer {
 	atomic_bool stop;
 	atomic_bool live; /* the server has answered */
 	atomic_int state;
+	atomic_uint restarts;
+	char version[32]; /* of the last event */
 	atomic_size_t updates;
 	struct sight *sights;
 	size_t count;
@@ -52,9 +56,13 @@ static void see(void *data, const char *frame, size_t len)
 		o->state = -EPROTO;
 		return;
 	}
-	if (type != 'A' && type != 'M')
+	if (type == 0)
 		return;
 	frame_read_vmi(frame, len, &vmi);
+	if (vmi.version.at != NULL)
+		(void)snprintf(o->version, sizeof(o->version), "%.*s", (int)vmi.version.len, vmi.version.at);
+	if (type != 'A' && type != 'M')
+		return;
 	if (vmi.number < 0 || (size_t)vmi.number >= o->count)
 		return;
 	sight = &o->sights[vmi.number];
@@ -86,15 +94,40 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* From the version on that was seen last. */
+static int set_path(struct observer *o)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path),
+		       API_VMIS "?watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=86400",
+		       o->version);
+	return wire_set_path(&o->wire, o->easy, path);
+}
+
+static int restart(struct observer *o)
+{
+	if (o->state != 0 || ++o->restarts > RESTARTS_MAX)
+		return -EIO;
+	curl_multi_remove_handle(o->multi, o->easy);
+	buf_reset(&o->frames.rest);
+	if (set_path(o) != 0)
+		return -ENOMEM;
+	curl_multi_add_handle(o->multi, o->easy);
+	return 0;
+}
+
 static void *run_observer(void *arg)
 {
 	struct observer *o = arg;
-	int running = 1;
+	int running;
 
-	while (!o->stop && running > 0) {
+	while (!o->stop) {
 		curl_multi_perform(o->multi, &running);
 		if (running > 0)
 			curl_multi_poll(o->multi, NULL, 0, WAKE_MS, NULL);
+		else if (restart(o) != 0)
+			break;
 	}
 	if (!o->stop && o->state == 0)
 		o->state = -EIO;
@@ -102,7 +135,7 @@ static void *run_observer(void *arg)
 }
 
 /* The revision of the present state. */
-static int present(const char *kubeconfig, char **version, struct error *err)
+static int present(struct observer *o, const char *kubeconfig, struct error *err)
 {
 	AUTO_API_ANSWER struct api_answer answer = {0};
 	struct api *api;
@@ -116,20 +149,16 @@ static int present(const char *kubeconfig, char **version, struct error *err)
 		rc = error_set(err, -EIO, "list of VMIs: %ld", answer.status);
 	if (rc != 0)
 		return rc;
-	*version = strdup(api_text(answer.body, "metadata.resourceVersion"));
-	return *version != NULL ? 0 : -ENOMEM;
+	(void)snprintf(o->version, sizeof(o->version), "%s",
+		       api_text(answer.body, "metadata.resourceVersion"));
+	return 0;
 }
 
-static int start_watch(struct observer *o, const char *version)
+static int start_watch(struct observer *o)
 {
-	AUTO_FREE char *path = NULL;
-
-	if (asprintf(&path, API_VMIS "?watch=1&resourceVersion=%s&timeoutSeconds=86400", version) < 0)
-		path = NULL;
 	o->multi = curl_multi_init();
 	o->easy = wire_handle(&o->wire, WIRE_GET);
-	if (path == NULL || o->multi == NULL || o->easy == NULL ||
-	    wire_set_path(&o->wire, o->easy, path) != 0)
+	if (o->multi == NULL || o->easy == NULL || set_path(o) != 0)
 		return -ENOMEM;
 	frame_reader_init(&o->frames, see, o);
 	curl_easy_setopt(o->easy, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -153,7 +182,6 @@ static int await_live(const struct observer *o, struct error *err)
 
 int observer_open(struct observer **out, const char *kubeconfig, size_t count, struct error *err)
 {
-	AUTO_FREE char *version = NULL;
 	struct observer *o = calloc(1, sizeof(*o));
 	int rc;
 
@@ -161,11 +189,11 @@ int observer_open(struct observer **out, const char *kubeconfig, size_t count, s
 		return error_set(err, -ENOMEM, "out of memory");
 	o->count = count;
 	o->sights = calloc(count + 1, sizeof(*o->sights));
-	rc = o->sights != NULL ? present(kubeconfig, &version, err) : -ENOMEM;
+	rc = o->sights != NULL ? present(o, kubeconfig, err) : -ENOMEM;
 	if (rc == 0)
 		rc = wire_open(&o->wire, kubeconfig, false, err);
 	if (rc == 0)
-		rc = start_watch(o, version);
+		rc = start_watch(o);
 	if (rc == 0)
 		rc = await_live(o, err);
 	if (rc == 0) {
@@ -212,6 +240,11 @@ int observer_await_updates(const struct observer *o, size_t updates, int timeout
 		poll(NULL, 0, LOOK_MS);
 	}
 	return 0;
+}
+
+unsigned int observer_restarts(const struct observer *o)
+{
+	return o->restarts;
 }
 
 size_t observer_served(const struct observer *o, size_t from, size_t to)

@@ -22,8 +22,11 @@ int observer_open(struct observer **out, const char *kubeconfig, size_t count, s
 
 void observer_close(struct observer *o); /* NULL is fine */
 
-/** 0, or a negative errno once the watch has ended. */
+/** 0, or a negative errno once the watch has ended for good. */
 int observer_state(const struct observer *o);
+
+/** How often the watch has ended and was begun anew where it had ended: events were late then. */
+unsigned int observer_restarts(const struct observer *o);
 
 /** Waits until so many changes of VMIs were seen that hold a CID afterwards. Errors as
  * observer_await_served(). */

@@ -50,10 +50,12 @@ export VSOCK_APISERVER_FLAGS="${VSOCK_APISERVER_FLAGS-} --etcd-compaction-interv
 
 server=''
 kind=''
+child=''
 
 finish() {
 	local status=$?
 	trap '' TERM INT HUP
+	[[ -z $child ]] || kill "$child" 2>/dev/null || true
 	[[ -z $server ]] || "stop_$kind" || true
 	[[ -z ${work-} ]] || rm -rf -- "$work"
 	exit "$status"
@@ -156,7 +158,10 @@ how_busy() {
 	local status=0 machine server_ms children from=${EPOCHREALTIME/[^0-9]/} others
 	times >"$work/times"
 	machine=$(machine_cpu) server_ms=$(server_cpu) children=$(children_cpu)
-	"$@" || status=$?
+	"$@" & # in the background, so that a signal to us is seen at once
+	child=$!
+	wait "$child" || status=$?
+	child=''
 	times >"$work/times"
 	others=$(($(machine_cpu) - machine - ($(server_cpu) - server_ms) - ($(children_cpu) - children)))
 	others=$((others * 100000 / (${EPOCHREALTIME/[^0-9]/} - from)))

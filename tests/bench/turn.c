@@ -60,6 +60,9 @@ int turn_halt(struct turn *t, int rc, struct error *err)
 
 void turn_release(struct turn *t)
 {
+	if (t->observer != NULL && observer_restarts(t->observer) > 0)
+		bench_say("the server has ended the observer's watch %u times: it is very busy",
+			  observer_restarts(t->observer));
 	subject_release(&t->run);
 	observer_close(t->observer);
 	t->observer = NULL;
