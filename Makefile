@@ -198,8 +198,8 @@ $(LIBBENCH): $(call objs,$(LIBBENCH_SRC))
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/tests/bench/bench: $(call objs,$(wildcard tests/bench/scenario_*.c)) \
-  $(call bench_objs,main cluster meter observer subject turn wire)
-$(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher meter wire)
+  $(call bench_objs,main cluster meter observer subject turn watch wire)
+$(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher meter watch wire)
 $(BUILD)/tests/bench/report: $(call bench_objs,report)
 $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 	@mkdir -p $(@D)

@@ -91,13 +91,17 @@ static long long number_after(const char *frame, size_t len, const char *key)
 	return at != NULL ? strtoll(at + strlen(key), NULL, 10) : -1;
 }
 
+struct frame_text frame_version(const char *frame, size_t len)
+{
+	return text_after(frame, len, "\"resourceVersion\":\"");
+}
+
 void frame_read_vmi(const char *frame, size_t len, struct frame_vmi *out)
 {
 	*out = (struct frame_vmi){
 		.namespace = text_after(frame, len, "\"namespace\":\""),
 		.uid = text_after(frame, len, "\"uid\":\""),
 		.phase = text_after(frame, len, "\"phase\":\""),
-		.version = text_after(frame, len, "\"resourceVersion\":\""),
 		.number = (long)number_after(frame, len, "\"name\":\"" FRAME_VMI_PREFIX),
 		.cid = number_after(frame, len, "\"VSOCKCID\":"),
 		.wants = frame_has(frame, len, "\"autoattachVSOCK\":true"),

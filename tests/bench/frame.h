@@ -41,10 +41,9 @@ struct frame_vmi {
 	struct frame_text namespace;
 	struct frame_text uid;
 	struct frame_text phase;
-	struct frame_text version; /* resourceVersion */
-	long number;               /* in its name; -1: not one of ours */
-	long long cid;             /* -1: none */
-	bool wants;                /* autoattachVSOCK */
+	long number;   /* in its name; -1: not one of ours */
+	long long cid; /* -1: none */
+	bool wants;    /* autoattachVSOCK */
 };
 
 /** 'A'DDED, 'M'ODIFIED, 'D'ELETED, 'B'OOKMARK, 'E'RROR; 0: none of these. */
@@ -55,6 +54,9 @@ bool frame_has(const char *frame, size_t len, const char *text);
 
 /** The bookmark that says that all initial events have been sent. */
 bool frame_ends_initial_events(const char *frame, size_t len);
+
+/** The resourceVersion of the object in it. */
+struct frame_text frame_version(const char *frame, size_t len);
 
 void frame_read_vmi(const char *frame, size_t len, struct frame_vmi *out);
 

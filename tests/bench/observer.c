@@ -6,19 +6,18 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "bench/frame.h"
 #include "bench/meter.h"
+#include "bench/watch.h"
 #include "bench/wire.h"
 #include "support/api_vmi.h"
 
 #define LOOK_MS 2
 #define WAKE_MS 100
-
-/* A server that is very busy ends the watches of readers that it takes for slow. */
-#define RESTARTS_MAX 50
 
 /* Times are 0 until it has happened. */
 struct sight {
@@ -29,16 +28,14 @@ struct sight {
 
 struct observer {
 	struct wire wire;
-	CURL *easy;
 	CURLM *multi;
-	struct frame_reader frames;
+	struct watch watch;
 	pthread_t thread;
 	bool running;
 	atomic_bool stop;
 	atomic_bool live; /* the server has answered */
 	atomic_int state;
 	atomic_uint restarts;
-	char version[32]; /* of the last event */
 	atomic_size_t updates;
 	struct sight *sights;
 	size_t count;
@@ -56,13 +53,9 @@ static void see(void *data, const char *frame, size_t len)
 		o->state = -EPROTO;
 		return;
 	}
-	if (type == 0)
-		return;
-	frame_read_vmi(frame, len, &vmi);
-	if (vmi.version.at != NULL)
-		(void)snprintf(o->version, sizeof(o->version), "%.*s", (int)vmi.version.len, vmi.version.at);
 	if (type != 'A' && type != 'M')
 		return;
+	frame_read_vmi(frame, len, &vmi);
 	if (vmi.number < 0 || (size_t)vmi.number >= o->count)
 		return;
 	sight = &o->sights[vmi.number];
@@ -77,13 +70,6 @@ static void see(void *data, const char *frame, size_t len)
 	sight->served_us = now;
 }
 
-static size_t take_bytes(char *bytes, size_t size, size_t n, void *arg)
-{
-	struct observer *o = arg;
-
-	return frame_reader_feed(&o->frames, bytes, size * n) == 0 ? size * n : 0;
-}
-
 /* The empty line is the end of the header. */
 static size_t take_header(char *line, size_t size, size_t n, void *arg)
 {
@@ -94,27 +80,18 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-/* From the version on that was seen last. */
-static int set_path(struct observer *o)
+static int reap(struct observer *o)
 {
-	char path[256];
+	CURLMsg *msg;
+	int left;
+	int rc = 0;
 
-	(void)snprintf(path, sizeof(path),
-		       API_VMIS "?watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=86400",
-		       o->version);
-	return wire_set_path(&o->wire, o->easy, path);
-}
-
-static int restart(struct observer *o)
-{
-	if (o->state != 0 || ++o->restarts > RESTARTS_MAX)
-		return -EIO;
-	curl_multi_remove_handle(o->multi, o->easy);
-	buf_reset(&o->frames.rest);
-	if (set_path(o) != 0)
-		return -ENOMEM;
-	curl_multi_add_handle(o->multi, o->easy);
-	return 0;
+	while (rc == 0 && (msg = curl_multi_info_read(o->multi, &left)) != NULL) {
+		if (msg->msg == CURLMSG_DONE)
+			rc = watch_ended(&o->watch, msg->easy_handle);
+		o->restarts = o->watch.restarts;
+	}
+	return rc;
 }
 
 static void *run_observer(void *arg)
@@ -122,20 +99,18 @@ static void *run_observer(void *arg)
 	struct observer *o = arg;
 	int running;
 
-	while (!o->stop) {
+	while (!o->stop && o->state == 0) {
 		curl_multi_perform(o->multi, &running);
-		if (running > 0)
+		if (reap(o) != 0)
+			o->state = -EIO;
+		else
 			curl_multi_poll(o->multi, NULL, 0, WAKE_MS, NULL);
-		else if (restart(o) != 0)
-			break;
 	}
-	if (!o->stop && o->state == 0)
-		o->state = -EIO;
 	return NULL;
 }
 
 /* The revision of the present state. */
-static int present(struct observer *o, const char *kubeconfig, struct error *err)
+static int present(const char *kubeconfig, char **version, struct error *err)
 {
 	AUTO_API_ANSWER struct api_answer answer = {0};
 	struct api *api;
@@ -149,24 +124,17 @@ static int present(struct observer *o, const char *kubeconfig, struct error *err
 		rc = error_set(err, -EIO, "list of VMIs: %ld", answer.status);
 	if (rc != 0)
 		return rc;
-	(void)snprintf(o->version, sizeof(o->version), "%s",
-		       api_text(answer.body, "metadata.resourceVersion"));
-	return 0;
+	*version = strdup(api_text(answer.body, "metadata.resourceVersion"));
+	return *version != NULL ? 0 : -ENOMEM;
 }
 
-static int start_watch(struct observer *o)
+static int start_watch(struct observer *o, const char *version)
 {
 	o->multi = curl_multi_init();
-	o->easy = wire_handle(&o->wire, WIRE_GET);
-	if (o->multi == NULL || o->easy == NULL || set_path(o) != 0)
+	if (o->multi == NULL || watch_open(&o->watch, &o->wire, o->multi, API_VMIS, version, see, o) != 0)
 		return -ENOMEM;
-	frame_reader_init(&o->frames, see, o);
-	curl_easy_setopt(o->easy, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(o->easy, CURLOPT_WRITEDATA, o);
-	curl_easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(o->easy, CURLOPT_HEADERDATA, o);
-	curl_easy_setopt(o->easy, CURLOPT_FAILONERROR, 1L);
-	curl_multi_add_handle(o->multi, o->easy);
+	curl_easy_setopt(o->watch.easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(o->watch.easy, CURLOPT_HEADERDATA, o);
 	o->running = pthread_create(&o->thread, NULL, run_observer, o) == 0;
 	return o->running ? 0 : -EAGAIN;
 }
@@ -182,6 +150,7 @@ static int await_live(const struct observer *o, struct error *err)
 
 int observer_open(struct observer **out, const char *kubeconfig, size_t count, struct error *err)
 {
+	AUTO_FREE char *version = NULL;
 	struct observer *o = calloc(1, sizeof(*o));
 	int rc;
 
@@ -189,11 +158,11 @@ int observer_open(struct observer **out, const char *kubeconfig, size_t count, s
 		return error_set(err, -ENOMEM, "out of memory");
 	o->count = count;
 	o->sights = calloc(count + 1, sizeof(*o->sights));
-	rc = o->sights != NULL ? present(o, kubeconfig, err) : -ENOMEM;
+	rc = o->sights != NULL ? present(kubeconfig, &version, err) : -ENOMEM;
 	if (rc == 0)
 		rc = wire_open(&o->wire, kubeconfig, false, err);
 	if (rc == 0)
-		rc = start_watch(o);
+		rc = start_watch(o, version);
 	if (rc == 0)
 		rc = await_live(o, err);
 	if (rc == 0) {
@@ -212,12 +181,10 @@ void observer_close(struct observer *o)
 	if (o->running) {
 		curl_multi_wakeup(o->multi);
 		pthread_join(o->thread, NULL);
-		curl_multi_remove_handle(o->multi, o->easy);
 	}
-	curl_easy_cleanup(o->easy);
+	watch_close(&o->watch);
 	if (o->multi != NULL)
 		curl_multi_cleanup(o->multi);
-	frame_reader_free(&o->frames);
 	wire_close(&o->wire);
 	free(o->sights);
 	free(o);

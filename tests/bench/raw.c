@@ -14,12 +14,15 @@
 #include "bench/meter.h"
 #include "bench/patcher.h"
 #include "bench/raw_read.h"
+#include "bench/watch.h"
 #include "bench/wire.h"
 
 #define EXIT_USAGE 2
 #define WAKE_MS    1000
 #define VMIS_MAX   2000000
 #define CID_MASK   0x3fffffff
+#define VMIS       "/apis/kubevirt.io/v1/virtualmachineinstances"
+#define KUBEVIRTS  "/apis/kubevirt.io/v1/kubevirts"
 
 static const char usage[] =
 	"usage: raw --kubeconfig FILE [OPTION]...\n\n"
@@ -42,20 +45,13 @@ struct options {
 	bool rewrite;
 };
 
-/* One watch that begins with all there is. */
-struct view {
-	CURL *easy;
-	struct frame_reader frames;
-	bool complete;
-};
-
 struct raw {
 	struct options options;
 	struct wire wire;
 	CURLM *multi;
 	int signals;
-	struct view vmis;
-	struct view kubevirts;
+	struct watch vmis;
+	struct watch kubevirts; /* not with --ignore-gate */
 	struct patcher *patcher;
 	unsigned char *known; /* by number: its write was queued */
 	uint32_t next_cid;
@@ -75,8 +71,6 @@ static void on_vmi(void *data, const char *frame, size_t len)
 	char type = frame_type(frame, len);
 	struct frame_vmi vmi;
 
-	if (frame_ends_initial_events(frame, len))
-		r->vmis.complete = true;
 	if (type != 'A' && type != 'M')
 		return;
 	r->seen += type == 'A';
@@ -94,48 +88,13 @@ static void on_kubevirt(void *data, const char *frame, size_t len)
 	struct raw *r = data;
 	char type = frame_type(frame, len);
 
-	if (frame_ends_initial_events(frame, len))
-		r->kubevirts.complete = true;
 	if (type == 'A' || type == 'M')
 		r->open = frame_has(frame, len, "\"VSOCK\"");
 }
 
-static size_t take_bytes(char *bytes, size_t size, size_t n, void *arg)
-{
-	struct view *view = arg;
-
-	return frame_reader_feed(&view->frames, bytes, size * n) == 0 ? size * n : 0;
-}
-
-static int open_view(struct raw *r, struct view *view, const char *plural,
-		     void (*on_frame)(void *data, const char *frame, size_t len))
-{
-	char path[256];
-
-	(void)snprintf(path, sizeof(path), "/apis/kubevirt.io/v1/%s?" RAW_READ_STREAM, plural);
-	frame_reader_init(&view->frames, on_frame, r);
-	view->easy = wire_handle(&r->wire, WIRE_GET);
-	if (view->easy == NULL || wire_set_path(&r->wire, view->easy, path) != 0)
-		return -ENOMEM;
-	curl_easy_setopt(view->easy, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(view->easy, CURLOPT_WRITEDATA, view);
-	curl_easy_setopt(view->easy, CURLOPT_FAILONERROR, 1L);
-	curl_multi_add_handle(r->multi, view->easy);
-	return 0;
-}
-
-static void close_view(struct raw *r, struct view *view)
-{
-	if (view->easy != NULL) {
-		curl_multi_remove_handle(r->multi, view->easy);
-		curl_easy_cleanup(view->easy);
-	}
-	frame_reader_free(&view->frames);
-}
-
 /* ---- the loop ---- */
 
-/* False once a view has ended: there is nothing more to wait for. */
+/* False once a watch has ended for good: there is nothing more to wait for. */
 static bool reap(struct raw *r)
 {
 	bool good = true;
@@ -144,8 +103,10 @@ static bool reap(struct raw *r)
 
 	while ((msg = curl_multi_info_read(r->multi, &left)) != NULL) {
 		CURLcode code = msg->data.result; /* msg does not outlive the removal of its handle */
+		CURL *easy = msg->easy_handle;
 
-		if (msg->msg != CURLMSG_DONE || patcher_ended(r->patcher, msg->easy_handle, code))
+		if (msg->msg != CURLMSG_DONE || patcher_ended(r->patcher, easy, code) ||
+		    watch_ended(&r->vmis, easy) == 0 || watch_ended(&r->kubevirts, easy) == 0)
 			continue;
 		(void)fprintf(stderr, "raw: a watch has ended: %s\n", curl_easy_strerror(code));
 		good = false;
@@ -214,16 +175,18 @@ static int open_all(struct raw *r)
 	r->multi = curl_multi_init();
 	if (r->known == NULL || r->multi == NULL ||
 	    patcher_open(&r->patcher, &r->wire, r->multi, r->options.in_flight, r->options.merge) != 0 ||
-	    open_view(r, &r->vmis, "virtualmachineinstances", on_vmi) != 0)
+	    watch_open(&r->vmis, &r->wire, r->multi, VMIS, NULL, on_vmi, r) != 0)
 		return -ENOMEM;
-	return r->options.ignore_gate ? 0 : open_view(r, &r->kubevirts, "kubevirts", on_kubevirt);
+	if (r->options.ignore_gate)
+		return 0;
+	return watch_open(&r->kubevirts, &r->wire, r->multi, KUBEVIRTS, NULL, on_kubevirt, r);
 }
 
 static void close_all(struct raw *r)
 {
 	patcher_close(r->patcher);
-	close_view(r, &r->vmis);
-	close_view(r, &r->kubevirts);
+	watch_close(&r->vmis);
+	watch_close(&r->kubevirts);
 	if (r->multi != NULL)
 		curl_multi_cleanup(r->multi);
 	free(r->known);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "bench/watch.h"
 
 #define VMIS "/apis/kubevirt.io/v1/virtualmachineinstances"
 #define PAGE 500
@@ -79,7 +79,7 @@ static int read_stream(struct wire *wire, struct reading *r)
 	CURL *easy = wire_handle(wire, WIRE_GET);
 	int rc = -ENOMEM;
 
-	if (easy != NULL && wire_set_path(wire, easy, VMIS "?" RAW_READ_STREAM) == 0) {
+	if (easy != NULL && wire_set_path(wire, easy, VMIS "?" WATCH_FROM_START) == 0) {
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_stream);
 		curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
 		curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);

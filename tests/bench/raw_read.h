@@ -6,11 +6,6 @@
 
 #include "bench/wire.h"
 
-/* The query of a list that comes as a stream of events, and goes on as a watch. */
-#define RAW_READ_STREAM                                                                                      \
-	"watch=1&allowWatchBookmarks=true&sendInitialEvents=true"                                            \
-	"&resourceVersionMatch=NotOlderThan&resourceVersion=&timeoutSeconds=86400"
-
 /** @how: "stream" (until all initial events are there), "paged" (pages of 500, without resourceVersion),
  * "gzip" (the same, compressed on the way). Says `ready BYTES`, then waits until @signals is readable.
  * Returns an exit status. */
