@@ -16,6 +16,7 @@
 #define GROUP_GAP  16
 #define BOTTOM     44
 #define LINES_LEFT 76
+#define LINES_TOP  106
 #define LINES_HIGH 300
 
 /* Where values are on one axis. */
@@ -228,13 +229,13 @@ static void draw_series(struct svg *s, const struct chart *c, size_t i, const st
 
 int chart_lines(const struct chart *c, struct buf *out)
 {
-	struct scale y = values_scale(c, TOP + LINES_HIGH, TOP);
+	struct scale y = values_scale(c, LINES_TOP + LINES_HIGH, LINES_TOP);
 	struct scale x = {.log = true, .from = LINES_LEFT + 14, .to = WIDTH - 34};
 	struct svg s;
 
 	x.low = c->groups_len > 0 ? c->groups[0].x : 1;
 	x.high = c->groups_len > 1 ? c->groups[c->groups_len - 1].x : x.low * 2;
-	svg_begin(&s, out, WIDTH, TOP + LINES_HIGH + BOTTOM + 10, c->title);
+	svg_begin(&s, out, WIDTH, LINES_TOP + LINES_HIGH + BOTTOM + 10, c->title);
 	draw_head(&s, c);
 	for (double tick = first_tick(&y); tick <= y.high; tick = next_tick(&y, tick)) {
 		char text[CHART_NUMBER_SIZE];
@@ -244,10 +245,11 @@ int chart_lines(const struct chart *c, struct buf *out)
 		svg_text(&s, LINES_LEFT - 8, place(&y, tick) + 4, SVG_NOTE, SVG_RIGHT, text);
 	}
 	for (size_t g = 0; g < c->groups_len; g++)
-		svg_text(&s, place(&x, c->groups[g].x), TOP + LINES_HIGH + 18, SVG_NOTE, SVG_MIDDLE,
+		svg_text(&s, place(&x, c->groups[g].x), LINES_TOP + LINES_HIGH + 18, SVG_NOTE, SVG_MIDDLE,
 			 c->groups[g].label);
-	svg_text(&s, (LINES_LEFT + WIDTH) / 2.0, TOP + LINES_HIGH + 38, SVG_NOTE, SVG_MIDDLE, c->x_label);
-	svg_text(&s, 24, TOP - 6, SVG_NOTE, SVG_LEFT, c->unit);
+	svg_text(&s, (LINES_LEFT + WIDTH) / 2.0, LINES_TOP + LINES_HIGH + 38, SVG_NOTE, SVG_MIDDLE,
+		 c->x_label);
+	svg_text(&s, 24, LINES_TOP - 6, SVG_NOTE, SVG_LEFT, c->unit);
 	for (size_t i = 0; i < c->series_len; i++)
 		draw_series(&s, c, i, &x, &y);
 	return svg_end(&s);

@@ -79,7 +79,7 @@ const struct chart_plan chart_plans[] = {
 	{"latency", "From ADDED to a CID that everybody sees", "ms", NULL, true, 1, everybody, latencies},
 	{"rate", "VMIs served a second", "/s", NULL, false, 1, everybody, rates},
 	{"cpu", "CPU time", "µs", NULL, true, 1, everybody, cpu},
-	{"memory", "Memory", "MB", NULL, true, 1.0 / 1024, everybody, memory},
+	{"memory", "Memory", "MB", NULL, false, 1.0 / 1024, everybody, memory},
 	{"cold", "Cold start to ready, without process start, TLS and Lease", "s", NULL, false, 0.001,
 	 readers, ready},
 	{"knee", "Raw PATCHes a second by how many are in flight", "writes/s", "in flight", false, 1,

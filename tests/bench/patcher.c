@@ -213,7 +213,7 @@ static int compare(const void *x, const void *y)
 	return (*a > *b) - (*a < *b);
 }
 
-void patcher_figures(struct patcher *p, struct patcher_figures *out)
+void patcher_take_figures(struct patcher *p, struct patcher_figures *out)
 {
 	struct patcher_figures *f = &p->figures;
 
@@ -223,4 +223,5 @@ void patcher_figures(struct patcher *p, struct patcher_figures *out)
 		f->p99_ms = (double)p->took_us[f->done * 99 / 100] / 1000;
 	}
 	*out = *f;
+	*f = (struct patcher_figures){0};
 }

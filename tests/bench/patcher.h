@@ -44,6 +44,7 @@ struct patcher_figures {
 	char problem[128]; /* the first failure */
 };
 
-void patcher_figures(struct patcher *p, struct patcher_figures *out);
+/** What was done since the last call. */
+void patcher_take_figures(struct patcher *p, struct patcher_figures *out);
 
 #endif

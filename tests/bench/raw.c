@@ -26,7 +26,10 @@
 
 static const char usage[] =
 	"usage: raw --kubeconfig FILE [OPTION]...\n\n"
-	"Gives each VMI that waits for one a CID, while KubeVirt's VSOCK gate is open. Says `ready N`.\n\n"
+	"Gives each VMI that waits for one a CID, while KubeVirt's VSOCK gate is open. Says `ready N`, and "
+	"at SIGUSR1 and\n"
+	"at its end `patches N SECONDS P50-MS P99-MS`: how many since it last said so, and how long they "
+	"took.\n\n"
 	"  --in-flight N   writes at the same time (default 16)\n"
 	"  --http2         all requests on one connection\n"
 	"  --merge         merge patches instead of JSON patches with tests\n"
@@ -118,7 +121,7 @@ static void print_done(struct raw *r, const char *word, long long from_us)
 {
 	struct patcher_figures f;
 
-	patcher_figures(r->patcher, &f);
+	patcher_take_figures(r->patcher, &f);
 	printf("%s %zu %.6f %.3f %.3f\n", word, f.done, (double)(meter_now_us() - from_us) / 1e6, f.p50_ms,
 	       f.p99_ms);
 	if (f.failed > 0)
@@ -144,23 +147,33 @@ static void act(struct raw *r)
 	}
 }
 
+/* True where it is to end. */
+static bool take_signal(struct raw *r)
+{
+	struct signalfd_siginfo info;
+
+	if (read(r->signals, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (!r->options.rewrite) {
+		print_done(r, "patches", r->started_us);
+		r->started_us = meter_now_us();
+	}
+	return info.ssi_signo != SIGUSR1;
+}
+
 static int loop(struct raw *r)
 {
 	struct curl_waitfd wait = {.fd = r->signals, .events = CURL_WAIT_POLLIN};
 	int running;
 
-	for (;;) {
+	do {
 		curl_multi_perform(r->multi, &running);
 		if (!reap(r))
 			return EXIT_FAILURE;
 		act(r);
 		wait.revents = 0;
 		curl_multi_poll(r->multi, &wait, 1, WAKE_MS, NULL);
-		if (wait.revents != 0)
-			break;
-	}
-	if (!r->options.rewrite)
-		print_done(r, "patches", r->started_us);
+	} while (wait.revents == 0 || !take_signal(r));
 	return EXIT_SUCCESS;
 }
 
@@ -252,6 +265,7 @@ int main(int argc, char **argv)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	r.signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (wire_open(&r.wire, r.options.kubeconfig, r.options.http2, &err) != 0) {

@@ -21,7 +21,7 @@ static const char *const protocols[] = {"http1", "http2"};
 /* Rates are those that raw saw, by answers. */
 static int add_said(const struct turn *t, const char *scenario, struct error *err)
 {
-	const char *said = subject_said(&t->run, "done");
+	const char *said = subject_said(&t->run, "done", 0);
 	double seconds;
 	double p50;
 	double p99;
@@ -29,8 +29,8 @@ static int add_said(const struct turn *t, const char *scenario, struct error *er
 
 	if (sscanf(said, "%zu %lf %lf %lf", &n, &seconds, &p50, &p99) != 4 || n == 0 || seconds <= 0)
 		return error_set(err, -EPROTO, "raw said '%s'", said);
-	if (subject_said(&t->run, "failed")[0] != '\0')
-		return error_set(err, -EPROTO, "writes failed: %s", subject_said(&t->run, "failed"));
+	if (subject_said(&t->run, "failed", 0)[0] != '\0')
+		return error_set(err, -EPROTO, "writes failed: %s", subject_said(&t->run, "failed", 0));
 	turn_add(t, scenario, "rate", (double)n / seconds);
 	turn_add(t, scenario, "p50_ms", p50);
 	turn_add(t, scenario, "p99_ms", p99);

@@ -1,5 +1,7 @@
 /* steady: VMIs that come at a steady rate, and how long each waits for its CID. */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "bench/cluster.h"
@@ -22,6 +24,25 @@ static size_t vmis_of(const struct bench *b, const struct phase *phase)
 	return (size_t)phase->rate * bench_size(b, phase->seconds, 3);
 }
 
+static bool is_raw(const struct turn *t)
+{
+	return strcmp(t->subject->name, BENCH_RAW) == 0;
+}
+
+/* What raw said after each phase: its PATCHes by themselves, from sent to answered. */
+static void add_patches(const struct turn *t)
+{
+	for (unsigned int i = 0; i < ARRAY_LEN(phases); i++) {
+		double p50;
+		double p99;
+
+		if (sscanf(subject_said(&t->run, "patches", i), "%*u %*f %lf %lf", &p50, &p99) != 2)
+			continue;
+		turn_add(t, phases[i].name, "patch_p50_ms", p50);
+		turn_add(t, phases[i].name, "patch_p99_ms", p99);
+	}
+}
+
 static int run_phase(struct turn *t, const struct phase *phase, size_t from, size_t to, struct error *err)
 {
 	struct cluster_batch batch;
@@ -36,6 +57,8 @@ static int run_phase(struct turn *t, const struct phase *phase, size_t from, siz
 	if (rc == 0) {
 		turn_add_cpu(t, phase->name, &mark, to - from);
 		turn_add_latencies(t, phase->name, from, to);
+		if (is_raw(t))
+			process_signal(&t->run.process, SIGUSR1); /* says how long its PATCHes took */
 	}
 	cluster_batch_free(&batch);
 	return rc;
@@ -66,7 +89,13 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 	for (size_t i = 0; i < ARRAY_LEN(phases); i++)
 		all += vmis_of(b, &phases[i]);
 	rc = turn_begin(&turn, b, round, subject, all, err);
-	return rc == 0 ? turn_end(&turn, run_phases(&turn, err), err) : rc;
+	if (rc != 0)
+		return rc;
+	rc = turn_halt(&turn, run_phases(&turn, err), err);
+	if (rc == 0 && is_raw(&turn))
+		add_patches(&turn);
+	turn_release(&turn);
+	return rc;
 }
 
 static int run(struct bench *b, struct error *err)

@@ -47,7 +47,6 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 
 static int run(struct bench *b, struct error *err)
 {
-	knee_apply(b);
 	for (unsigned int round = 0; round < b->rounds; round++) {
 		const struct subject *subject;
 

@@ -194,20 +194,19 @@ int subject_stop(struct subject_run *run, struct error *err)
 			   : error_set(err, -EIO, "%s ended with exit status %d", run->subject->name, status);
 }
 
-const char *subject_said(const struct subject_run *run, const char *word)
+const char *subject_said(const struct subject_run *run, const char *word, unsigned int nth)
 {
 	char *text = run->reader->output.data;
-	const char *said = "";
 	char *line;
 
 	/* Cut into lines by the first call; a second one meets NULs and goes on behind them. */
 	for (size_t at = 0; text != NULL && at < run->reader->scanned; at += strlen(line) + 1) {
 		line = text + at;
 		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, word, strlen(word)) == 0 && line[strlen(word)] == ' ')
-			said = line + strlen(word) + 1;
+		if (strncmp(line, word, strlen(word)) == 0 && line[strlen(word)] == ' ' && nth-- == 0)
+			return line + strlen(word) + 1;
 	}
-	return said;
+	return "";
 }
 
 void subject_release(struct subject_run *run)

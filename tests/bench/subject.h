@@ -48,9 +48,9 @@ int subject_await_ready(struct subject_run *run, int timeout_ms, long long *read
 /** Waits until it will write. Errors as above. */
 int subject_await_working(struct subject_run *run, int timeout_ms, struct error *err);
 
-/** The last line that begins with @word and a blank, without these; "" where there is none. Borrowed until
- * subject_release(). Only after subject_stop(). */
-const char *subject_said(const struct subject_run *run, const char *word);
+/** The @nth line (from 0) that begins with @word and a blank, without these; "" where there is none. Borrowed
+ * until subject_release(). Only after subject_stop(). */
+const char *subject_said(const struct subject_run *run, const char *word, unsigned int nth);
 
 /** SIGTERM, and SIGKILL after 30 s. Returns 0, or -EIO where it did not end with exit status 0. */
 int subject_stop(struct subject_run *run, struct error *err);
