@@ -22,15 +22,13 @@ static void ok(struct exchange *x)
 	must_text(&x->response.body, "{}\n");
 }
 
-/* A number from the query; @otherwise where it is absent or none. */
-static uint64_t number(const struct exchange *x, const char *key, uint64_t otherwise)
+uint64_t handle_admin_number(const struct exchange *x, const char *key, uint64_t otherwise)
 {
 	uint64_t value;
 
 	return list_options_parse_rv(query_text(&x->request->query, key), &value) ? value : otherwise;
 }
 
-/* The resource that ?resource= names; NULL and an answer where there is none. */
 static const struct resource *named_resource(struct exchange *x, const char *plural)
 {
 	for (size_t i = 0; i < RESOURCE_COUNT; i++)
@@ -38,6 +36,11 @@ static const struct resource *named_resource(struct exchange *x, const char *plu
 			return &resource_table[i];
 	status_bad_request(&x->response, "no such resource: \"%s\"", plural);
 	return NULL;
+}
+
+const struct resource *handle_admin_resource(struct exchange *x)
+{
+	return named_resource(x, query_text(&x->request->query, "resource"));
 }
 
 /* --- faults and counters --- */
@@ -122,10 +125,20 @@ static void close_watches(struct exchange *x)
 	ok(x);
 }
 
+void handle_admin_end_watches(struct exchange *x, const struct resource *r)
+{
+	list_for_each_safe (it, &x->sim->watches) {
+		struct watch *w = container_of(it, struct watch, link);
+
+		if (w->from->resource == r)
+			watch_end(w);
+	}
+}
+
 /* The body goes to all watches of a resource as it is. */
 static void inject(struct exchange *x)
 {
-	const struct resource *r = named_resource(x, query_text(&x->request->query, "resource"));
+	const struct resource *r = handle_admin_resource(x);
 	const struct buf *body = &x->request->body;
 	size_t told = 0;
 
@@ -231,24 +244,19 @@ static void handle_object(struct exchange *x)
 
 static void set_crd(struct exchange *x)
 {
-	const struct resource *r = named_resource(x, query_text(&x->request->query, "resource"));
+	const struct resource *r = handle_admin_resource(x);
 
 	if (r == NULL)
 		return;
 	store_set_present(&x->sim->store, r, query_true(&x->request->query, "present"));
-	list_for_each_safe (it, &x->sim->watches) {
-		struct watch *w = container_of(it, struct watch, link);
-
-		if (w->from->resource == r)
-			watch_end(w);
-	}
+	handle_admin_end_watches(x, r);
 	ok(x);
 }
 
 /* The state of an older revision comes back, as after a restore of etcd: revisions are used twice. */
 static void roll_back(struct exchange *x)
 {
-	if (store_roll_back(&x->sim->store, number(x, "to", 0)) != 0) {
+	if (store_roll_back(&x->sim->store, handle_admin_number(x, "to", 0)) != 0) {
 		status_bad_request(&x->response, "no such revision, or compacted");
 		return;
 	}
@@ -279,15 +287,17 @@ void handle_admin(struct exchange *x)
 		close_watches(x);
 	} else if (is(x, "POST", "watches/inject")) {
 		inject(x);
+	} else if (is(x, "POST", "populate")) {
+		handle_populate(x);
 	} else if (is(x, "POST", "crds")) {
 		set_crd(x);
 	} else if (is(x, "POST", "revision")) {
-		store_skip_revision(&s->store, number(x, "skip", 1));
+		store_skip_revision(&s->store, handle_admin_number(x, "skip", 1));
 		ok(x);
 	} else if (is(x, "POST", "rollback")) {
 		roll_back(x);
 	} else if (is(x, "POST", "restart")) {
-		http_server_pause(&s->http, number(x, "ms", 0));
+		http_server_pause(&s->http, handle_admin_number(x, "ms", 0));
 	} else if (strncmp(x->route.admin, "objects/", 8) == 0 &&
 		   (strcmp(x->request->method, "PUT") == 0 || strcmp(x->request->method, "DELETE") == 0)) {
 		handle_object(x);

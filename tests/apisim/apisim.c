@@ -90,6 +90,7 @@ int apisim_init(struct apisim *s, uv_loop_t *loop, const struct apisim_options *
 	s->token = o->token != NULL ? must_copy(o->token, strlen(o->token)) : NULL;
 	s->http.data = s;
 	s->on_closed = NULL;
+	s->populated = 0;
 	list_init(&s->watches);
 	store_init(&s->store, &store);
 	stats_init(&s->stats);

@@ -41,6 +41,7 @@ struct apisim {
 	struct faults faults;
 	struct stats stats;
 	struct rng rng;
+	uint64_t populated; /* objects that came by populate, in all */
 	struct list watches;
 	uv_prepare_t pump; /* tells watches what the last round of requests changed */
 	uv_timer_t compactor;

@@ -364,7 +364,7 @@ bool draft_admit(struct draft *d)
 		status_not_found(&d->x->response, &resource_table[RESOURCE_NAMESPACE], namespace);
 		return false;
 	}
-	if (strstr(ns->text, "\"deletionTimestamp\":") == NULL)
+	if (!object_mentions(ns, "\"deletionTimestamp\":"))
 		return true;
 	refuse_terminating(d, namespace);
 	return false;

@@ -131,7 +131,7 @@ static void already_exists(struct draft *d, const char *name)
 	struct buf message;
 
 	must_buf(&message);
-	if (strstr(o->text, "\"deletionTimestamp\":") != NULL)
+	if (object_mentions(o, "\"deletionTimestamp\":"))
 		must_text(&message, "object is being deleted: ");
 	must_printf(&message, "%s%s%s \"%s\" already exists", r->plural, r->group[0] != '\0' ? "." : "",
 		    r->group, name);
@@ -293,7 +293,7 @@ static void bump_generation(struct draft *d)
 static bool unchanged(struct draft *d)
 {
 	struct object *o = draft_object(d, d->old->rv, d->old->name);
-	bool same = o->len == d->old->len && memcmp(o->text, d->old->text, o->len) == 0;
+	bool same = object_same(o, d->old);
 
 	object_unref(o);
 	return same && !d->old->raw;

@@ -33,5 +33,14 @@ void handle_openapi(struct exchange *x);
 
 /* admin.c */
 void handle_admin(struct exchange *x);
+/** The number that the query has under @key; @otherwise where there is none. */
+uint64_t handle_admin_number(const struct exchange *x, const char *key, uint64_t otherwise);
+/** The resource that ?resource= names; NULL and an answer where there is none. */
+const struct resource *handle_admin_resource(struct exchange *x);
+/** Ends the watches of @r. */
+void handle_admin_end_watches(struct exchange *x, const struct resource *r);
+
+/* populate.c */
+void handle_populate(struct exchange *x);
 
 #endif

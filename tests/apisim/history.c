@@ -22,7 +22,7 @@ static void drop_first(struct history *h)
 	struct event *e = slot(h, h->first);
 
 	h->compacted = e->rv;
-	h->bytes -= e->object->len;
+	h->bytes -= object_size(e->object);
 	object_unref(e->object);
 	object_unref(e->old);
 	h->first++;
@@ -53,7 +53,7 @@ void history_add(struct history *h, struct event e)
 	if (h->next - h->first == h->room)
 		grow(h);
 	*slot(h, h->next++) = e;
-	h->bytes += e.object->len;
+	h->bytes += object_size(e.object);
 	while (h->next - h->first > h->max_count || (h->bytes > h->max_bytes && h->next - h->first > 1))
 		drop_first(h);
 }

@@ -7,10 +7,15 @@
 #include "apisim/http_server.h"
 #include "apisim/must.h"
 
-#define PENDING_INPUT_MAX (1u << 20) /* of pipelined requests, then we stop reading */
+#define PENDING_INPUT_MAX (1u << 20)  /* of pipelined requests, then we stop reading */
+#define LARGE             (64u << 10) /* not copied behind what waits to be sent */
+#define BURST_MAX         (4u << 20)  /* then others have their turn, however fast this client reads */
+
+#define WRITE_MAX (1u << 30) /* at a time: libuv counts in int */
 
 static void process(struct http_conn *c);
 static void flush(struct http_conn *c);
+static void start_write(struct http_conn *c);
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -29,6 +34,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		return;
 	}
 	must_add(&c->in, buf->base, (size_t)n);
+	c->burst = 0;
 	process(c);
 	if (!c->closing && c->in.len - c->in_at > PENDING_INPUT_MAX && (c->busy || c->writing)) {
 		uv_read_stop(stream);
@@ -188,7 +194,12 @@ static void on_written(uv_write_t *write, int status)
 		http_conn_close(c);
 		return;
 	}
+	if (c->sending_at < c->sending.len) {
+		start_write(c);
+		return;
+	}
 	buf_reset(&c->sending);
+	c->sending_at = 0;
 	if (c->shape.pause_ms > 0 && c->out.len > 0) {
 		c->pausing = true;
 		(void)uv_timer_start(&c->pace, on_pace, c->shape.pause_ms, 0);
@@ -200,22 +211,20 @@ static void on_written(uv_write_t *write, int status)
 		drained(c);
 }
 
-/* Moves the first @n bytes of out to sending and writes them. */
-static void send_some(struct http_conn *c, size_t n)
+static uv_buf_t part_of(const struct buf *b, size_t at)
 {
-	uv_buf_t part;
+	size_t rest = b->len - at;
 
-	if (n == c->out.len && c->sending.len == 0) {
-		struct buf b = c->sending;
+	return uv_buf_init(b->data + at, rest < WRITE_MAX ? (unsigned)rest : WRITE_MAX);
+}
 
-		c->sending = c->out;
-		c->out = b;
-	} else {
-		must_add(&c->sending, c->out.data, n);
-		memmove(c->out.data, c->out.data + n, c->out.len - n);
-		c->out.len -= n;
-	}
-	part = uv_buf_init(c->sending.data, (unsigned)c->sending.len);
+/* Writes what is in sending from sending_at on. */
+static void start_write(struct http_conn *c)
+{
+	uv_buf_t part = part_of(&c->sending, c->sending_at);
+
+	c->sending_at += part.len;
+	c->burst = 0;
 	c->write.data = c;
 	c->writing = true;
 	if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &part, 1, on_written) != 0) {
@@ -224,10 +233,55 @@ static void send_some(struct http_conn *c, size_t n)
 	}
 }
 
+/* Moves the first @n bytes of out to sending and writes them. */
+static void send_some(struct http_conn *c, size_t n)
+{
+	must_add(&c->sending, c->out.data, n);
+	memmove(c->out.data, c->out.data + n, c->out.len - n);
+	c->out.len -= n;
+	start_write(c);
+}
+
+static void swap(struct buf *a, struct buf *b)
+{
+	struct buf c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* Writes out from @at on: the rest has gone. */
+static void send_rest(struct http_conn *c, size_t at)
+{
+	c->burst += at;
+	if (at == c->out.len) {
+		buf_reset(&c->out);
+		drained(c);
+		return;
+	}
+	swap(&c->out, &c->sending);
+	c->sending_at = at;
+	start_write(c);
+}
+
+/* Writes what goes out at once. Returns how much that was; -1 where the connection is gone. */
+static ssize_t try_write(struct http_conn *c, const uv_buf_t *parts, unsigned count)
+{
+	int n;
+
+	if (c->burst > BURST_MAX)
+		return 0;
+	n = uv_try_write((uv_stream_t *)&c->tcp, parts, count);
+	if (n >= 0 || n == UV_EAGAIN)
+		return n >= 0 ? n : 0;
+	http_conn_close(c);
+	return -1;
+}
+
 static void flush(struct http_conn *c)
 {
 	uv_buf_t part;
-	int n;
+	ssize_t n;
 
 	if (c->writing || c->pausing || c->closing)
 		return;
@@ -239,22 +293,38 @@ static void flush(struct http_conn *c)
 		send_some(c, c->out.len < c->shape.chunk ? c->out.len : c->shape.chunk);
 		return;
 	}
-	part = uv_buf_init(c->out.data, (unsigned)c->out.len);
-	n = uv_try_write((uv_stream_t *)&c->tcp, &part, 1);
-	if (n < 0 && n != UV_EAGAIN) {
-		http_conn_close(c);
+	part = part_of(&c->out, 0);
+	n = try_write(c, &part, 1);
+	if (n >= 0)
+		send_rest(c, (size_t)n);
+}
+
+/* Sends what is in out and then @body, which comes back empty. */
+static void flush_with(struct http_conn *c, struct buf *body)
+{
+	size_t head = c->out.len;
+	uv_buf_t parts[2];
+	ssize_t n = 0;
+
+	if (!c->writing && !c->pausing && body->len >= LARGE) {
+		parts[0] = part_of(&c->out, 0);
+		parts[1] = part_of(body, 0);
+		n = try_write(c, parts, 2);
+	}
+	if (n < 0)
+		return;
+	if (n > 0 && (size_t)n >= head) {
+		swap(&c->out, body);
+		buf_reset(body);
+		send_rest(c, (size_t)n - head);
 		return;
 	}
-	if (n > 0 && (size_t)n == c->out.len) {
-		buf_reset(&c->out);
-		drained(c);
-		return;
-	}
-	if (n > 0) {
-		memmove(c->out.data, c->out.data + n, c->out.len - (size_t)n);
-		c->out.len -= (size_t)n;
-	}
-	send_some(c, c->out.len);
+	must_add(&c->out, buf_str(body), body->len);
+	buf_reset(body);
+	if (n > 0)
+		send_rest(c, (size_t)n);
+	else
+		flush(c);
 }
 
 /* Body bytes, in chunks where the answer is chunked. */
@@ -284,7 +354,13 @@ static void add_body(struct http_conn *c, const char *data, size_t len, bool chu
 	}
 }
 
-void http_conn_respond(struct http_conn *c, const struct response *r, const struct http_shape *shape)
+/* As it is: neither in chunks nor cut. */
+static bool straight(const struct http_conn *c)
+{
+	return c->shape.chunk == 0 && c->shape.cut_after == SIZE_MAX;
+}
+
+void http_conn_respond(struct http_conn *c, struct response *r, const struct http_shape *shape)
 {
 	bool chunked;
 
@@ -297,12 +373,16 @@ void http_conn_respond(struct http_conn *c, const struct response *r, const stru
 	chunked = c->shape.chunk > 0 && !r->no_body;
 	c->close_after = !c->request.keep_alive;
 	response_write_head(r, chunked, c->close_after, &c->out);
+	http_request_reset(&c->request);
+	c->busy = false;
+	if (straight(c) && !r->no_body) {
+		flush_with(c, &r->body);
+		return;
+	}
 	if (!r->no_body)
 		add_body(c, r->body.data, r->body.len, chunked);
 	if (chunked && !c->close_after)
 		must_text(&c->out, "0\r\n\r\n");
-	http_request_reset(&c->request);
-	c->busy = false;
 	flush(c);
 }
 
@@ -323,6 +403,23 @@ void http_conn_stream(struct http_conn *c, const void *data, size_t len)
 		return;
 	add_body(c, data, len, true);
 	flush(c);
+}
+
+void http_conn_stream_buf(struct http_conn *c, struct buf *data)
+{
+	char size[24];
+	int digits = snprintf(size, sizeof(size), "%zx\r\n", data->len);
+
+	if (!straight(c)) {
+		http_conn_stream(c, data->data, data->len);
+		buf_reset(data);
+		return;
+	}
+	if (c->closing || c->close_after)
+		return;
+	must_add(&c->out, size, (size_t)digits);
+	must_add(data, "\r\n", 2);
+	flush_with(c, data);
 }
 
 void http_conn_stream_end(struct http_conn *c)

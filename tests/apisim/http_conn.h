@@ -51,6 +51,8 @@ struct http_conn {
 	size_t in_at;
 	struct buf out;
 	struct buf sending;
+	size_t sending_at; /* what is behind it is not yet with libuv */
+	size_t burst;      /* bytes that went out without a turn of the loop */
 	struct http_shape shape;
 	unsigned open_handles;
 	bool busy; /* a request waits for its answer */
@@ -66,12 +68,14 @@ struct http_conn {
 /** Accepts a connection of @server. Frees itself when closed. */
 void http_conn_accept(struct http_server *server);
 
-/** Answers the request. @shape NULL: straight. */
-void http_conn_respond(struct http_conn *c, const struct response *r, const struct http_shape *shape);
+/** Answers the request; the body is taken out of @r. @shape NULL: straight. */
+void http_conn_respond(struct http_conn *c, struct response *r, const struct http_shape *shape);
 
 /** Begins an answer without an end; then data, then the end. */
 void http_conn_stream_begin(struct http_conn *c, const struct response *r, const struct http_shape *shape);
 void http_conn_stream(struct http_conn *c, const void *data, size_t len);
+/** The same without a copy of what is large: @data comes back empty. */
+void http_conn_stream_buf(struct http_conn *c, struct buf *data);
 void http_conn_stream_end(struct http_conn *c);
 
 /** Bytes that have not gone out yet. */

@@ -36,8 +36,10 @@ struct object *object_new(const struct resource *r, const char *namespace, const
 	at = append(at, namespace, ns_len);
 	o->uid = at;
 	at = append(at, uid, uid_len);
-	o->text = at;
-	(void)append(at, text, len);
+	if (text != NULL) {
+		o->text = at;
+		(void)append(at, text, len);
+	}
 	return o;
 }
 
@@ -50,6 +52,17 @@ struct object *object_new_raw(const struct resource *r, const char *namespace, c
 	return o;
 }
 
+struct object *object_new_patterned(const struct resource *r, const char *namespace, const char *name,
+				    const char *uid, uint64_t rv, struct pattern *p, uint32_t cid)
+{
+	struct object *o = object_new(r, namespace, name, uid, rv, NULL, 0);
+
+	o->cid = cid;
+	o->pattern = pattern_ref(p);
+	o->len = pattern_len(p, o);
+	return o;
+}
+
 struct object *object_ref(struct object *o)
 {
 	o->refs++;
@@ -58,8 +71,19 @@ struct object *object_ref(struct object *o)
 
 void object_unref(struct object *o)
 {
-	if (o != NULL && --o->refs == 0)
-		free(o);
+	if (o == NULL || --o->refs > 0)
+		return;
+	pattern_unref(o->pattern);
+	free(o);
+}
+
+/* What comes behind the apiVersion member. */
+static void write_tail(const struct object *o, struct buf *out)
+{
+	if (o->pattern != NULL)
+		pattern_write(o->pattern, o, out);
+	else
+		must_add(out, o->text, o->len);
 }
 
 void object_write(const struct object *o, int version, struct buf *out)
@@ -69,7 +93,7 @@ void object_write(const struct object *o, int version, struct buf *out)
 		must_text(out, o->resource->api_versions[version]);
 		must_add(out, "\"", 1);
 	}
-	must_add(out, o->text, o->len);
+	write_tail(o, out);
 }
 
 void object_write_item(const struct object *o, int version, struct buf *out)
@@ -82,6 +106,38 @@ void object_write_item(const struct object *o, int version, struct buf *out)
 	}
 	must_add(out, "{", 1);
 	must_add(out, o->text + skip, o->len - skip);
+}
+
+size_t object_size(const struct object *o)
+{
+	return o->pattern != NULL ? sizeof(*o) : o->len;
+}
+
+bool object_mentions(const struct object *o, const char *what)
+{
+	AUTO_BUF struct buf text;
+
+	must_buf(&text);
+	if (o->pattern == NULL)
+		return memmem(o->text, o->len, what, strlen(what)) != NULL;
+	write_tail(o, &text);
+	return memmem(text.data, text.len, what, strlen(what)) != NULL;
+}
+
+bool object_same(const struct object *a, const struct object *b)
+{
+	AUTO_BUF struct buf text_a;
+	AUTO_BUF struct buf text_b;
+
+	must_buf(&text_a);
+	must_buf(&text_b);
+	if (a->len != b->len)
+		return false;
+	if (a->pattern == NULL && b->pattern == NULL)
+		return memcmp(a->text, b->text, a->len) == 0;
+	write_tail(a, &text_a);
+	write_tail(b, &text_b);
+	return memcmp(text_a.data, text_b.data, text_a.len) == 0;
 }
 
 struct node *object_parse(const struct object *o, int version, struct tree *t, struct buf *text)
@@ -104,6 +160,9 @@ struct object *object_at_rv(const struct object *o, uint64_t rv)
 	char digits[24];
 	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rv);
 
+	if (o->pattern != NULL)
+		return object_new_patterned(o->resource, o->namespace, o->name, o->uid, rv, o->pattern,
+					    o->cid);
 	tree_init(&t);
 	must_buf(&text);
 	must_buf(&out);

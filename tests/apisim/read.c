@@ -166,10 +166,11 @@ void handle_write_list(struct exchange *x, struct object *const *objects, size_t
 static void write_page(struct exchange *x, const struct list_options *o, struct range range,
 		       size_t prefix_len, uint64_t rv)
 {
-	struct object **page = must_alloc((range.count + 1) * sizeof(struct object *));
 	bool all = selector_empty(&o->selector);
 	/* One name is one key: the server does not page there. */
 	int64_t limit = selector_name(&o->selector) != NULL ? 0 : o->limit;
+	size_t room = limit > 0 && (size_t)limit < range.count ? (size_t)limit : range.count;
+	struct object **page = must_alloc(room * sizeof(struct object *));
 	size_t count = 0;
 	size_t i;
 	struct buf more;
@@ -252,8 +253,19 @@ static void answer_compacted(struct exchange *x, const struct list_options *o)
 	buf_free(&token);
 }
 
-/* The list as it was at an older revision. */
-static void list_snapshot(struct exchange *x, const struct list_options *o, const char *prefix, uint64_t rv)
+/* The list as it was at revision @rv. */
+static void list_view(struct exchange *x, const struct list_options *o, const char *prefix, uint64_t rv)
+{
+	const struct object_list *l;
+
+	if (store_view(&x->sim->store, x->route.resource, rv, &l) != 0)
+		answer_compacted(x, o);
+	else
+		write_page(x, o, select_range(l, prefix, o), strlen(prefix), rv);
+}
+
+/* The same without the newest objects. */
+static void list_hiding(struct exchange *x, const struct list_options *o, const char *prefix, uint64_t rv)
 {
 	struct object_list l = {.count = 0};
 
@@ -269,7 +281,6 @@ static void list_snapshot(struct exchange *x, const struct list_options *o, cons
 static void list(struct exchange *x, struct list_options *o)
 {
 	struct store *s = &x->sim->store;
-	const struct object_list *now = &store_collection(s, x->route.resource)->objects;
 	bool exact = o->match == RV_MATCH_EXACT || (o->match == RV_MATCH_UNSET && o->limit > 0 && o->rv > 0);
 	uint64_t rv = s->revision;
 	char text[24];
@@ -288,10 +299,10 @@ static void list(struct exchange *x, struct list_options *o)
 		o->limit = 0;
 	must_buf(&prefix);
 	must_printf(&prefix, "%s%s", x->route.namespace, x->route.has_namespace ? "/" : "");
-	if (rv == s->revision && x->effect.hide_newest == 0)
-		write_page(x, o, select_range(now, prefix.data, o), prefix.len, rv);
+	if (x->effect.hide_newest > 0)
+		list_hiding(x, o, prefix.data, rv);
 	else
-		list_snapshot(x, o, prefix.data, rv);
+		list_view(x, o, prefix.data, rv);
 	buf_free(&prefix);
 }
 

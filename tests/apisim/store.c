@@ -22,9 +22,18 @@ void store_init(struct store *s, const struct store_options *options)
 	}
 }
 
+/* Forgets snapshots of revisions below @rv. */
+static void drop_snapshots(struct collection *c, uint64_t rv)
+{
+	for (size_t i = 0; i < STORE_SNAPSHOTS; i++)
+		if (c->snapshots[i].rv < rv)
+			object_list_free(&c->snapshots[i].objects);
+}
+
 void store_free(struct store *s)
 {
 	for (size_t i = 0; i < RESOURCE_COUNT; i++) {
+		drop_snapshots(&s->collections[i], UINT64_MAX);
 		history_free(&s->collections[i].history);
 		object_list_free(&s->collections[i].objects);
 	}
@@ -141,6 +150,42 @@ void store_remove(struct store *s, struct object *last)
 	c->dirty = true;
 }
 
+/* @a and @b, sorted and without a common key, as one. False where they have one. */
+static bool merge(const struct object_list *a, struct object *const *b, size_t count, struct object_list *out)
+{
+	size_t i = 0;
+	size_t j = 0;
+
+	*out = (struct object_list){.room = a->count + count + 1};
+	out->items = must_alloc(out->room * sizeof(struct object *));
+	while (i < a->count || j < count) {
+		int order = j == count ? -1 : i == a->count ? 1 : strcmp(a->items[i]->key, b[j]->key);
+
+		if (order == 0)
+			break;
+		out->items[out->count++] = order < 0 ? a->items[i++] : b[j++];
+	}
+	if (i == a->count && j == count)
+		return true;
+	free(out->items);
+	return false;
+}
+
+int store_add_all(struct store *s, const struct resource *r, struct object *const *objects, size_t count)
+{
+	struct collection *c = &s->collections[r->id];
+	struct object_list all;
+
+	if (!merge(&c->objects, objects, count, &all))
+		return -EEXIST;
+	free(c->objects.items);
+	c->objects = all;
+	s->revision += count;
+	history_compact(&c->history, s->revision);
+	drop_snapshots(c, UINT64_MAX);
+	return 0;
+}
+
 void store_skip_revision(struct store *s, uint64_t by)
 {
 	s->revision += by;
@@ -168,17 +213,46 @@ int store_snapshot(struct store *s, const struct resource *r, uint64_t rv, struc
 	return 0;
 }
 
+int store_view(struct store *s, const struct resource *r, uint64_t rv, const struct object_list **out)
+{
+	struct collection *c = &s->collections[r->id];
+	const struct history *h = &c->history;
+	struct snapshot *place = &c->snapshots[c->next_snapshot];
+	int rc;
+
+	if (rv < h->compacted || rv < s->compacted)
+		return -ESTALE;
+	*out = &c->objects;
+	if (h->first == h->next || history_at(h, h->next - 1)->rv <= rv)
+		return 0;
+	for (size_t i = 0; i < STORE_SNAPSHOTS; i++) {
+		*out = &c->snapshots[i].objects;
+		if (c->snapshots[i].rv == rv && (*out)->items != NULL)
+			return 0;
+	}
+	object_list_free(&place->objects);
+	rc = store_snapshot(s, r, rv, &place->objects);
+	place->rv = rv;
+	c->next_snapshot = (c->next_snapshot + 1) % STORE_SNAPSHOTS;
+	*out = &place->objects;
+	return rc;
+}
+
 void store_tick(struct store *s)
 {
 	s->compacted = s->to_compact;
 	s->to_compact = s->revision;
+	for (size_t i = 0; i < RESOURCE_COUNT; i++)
+		drop_snapshots(&s->collections[i], s->compacted);
 }
 
 void store_compact(struct store *s)
 {
 	s->compacted = s->to_compact = s->revision;
-	for (size_t i = 0; i < RESOURCE_COUNT; i++)
+	for (size_t i = 0; i < RESOURCE_COUNT; i++) {
 		history_compact(&s->collections[i].history, s->revision);
+		drop_snapshots(&s->collections[i], s->revision);
+	}
 }
 
 int store_roll_back(struct store *s, uint64_t rv)
@@ -199,6 +273,7 @@ int store_roll_back(struct store *s, uint64_t rv)
 		c->objects = then[i];
 		history_compact(&c->history, s->revision);
 		c->history.compacted = rv;
+		drop_snapshots(c, UINT64_MAX);
 	}
 	if (rc == 0)
 		s->revision = s->compacted = s->to_compact = rv;
@@ -215,5 +290,6 @@ void store_set_present(struct store *s, const struct resource *r, bool present)
 	store_skip_revision(s, 1);
 	object_list_free(&c->objects);
 	history_compact(&c->history, s->revision);
+	drop_snapshots(c, UINT64_MAX);
 	c->dirty = true;
 }

@@ -19,12 +19,22 @@ struct object_list {
 	size_t room;
 };
 
+/** The state at a revision; empty where items is NULL. */
+struct snapshot {
+	uint64_t rv;
+	struct object_list objects;
+};
+
+#define STORE_SNAPSHOTS 4 /* so many lists are paged through at a time without a copy for each page */
+
 struct collection {
 	const struct resource *resource;
 	bool present; /* false: its CRD is not installed */
 	bool dirty;   /* has events that watches have not been told of */
 	struct object_list objects;
 	struct history history;
+	struct snapshot snapshots[STORE_SNAPSHOTS];
+	size_t next_snapshot; /* the one to be replaced */
 };
 
 struct store {
@@ -58,12 +68,21 @@ void store_put(struct store *s, struct object *o);
  * of the deletion. */
 void store_remove(struct store *s, struct object *last);
 
+/** Commits @count new objects, sorted by key and made with the revisions to come, at once and without
+ * history: older lists and watches are gone as after a compaction, and whoever watches @r must be ended.
+ * Returns 0 and takes the objects over (not the array), or -EEXIST with nothing done. */
+int store_add_all(struct store *s, const struct resource *r, struct object *const *objects, size_t count);
+
 /** The revision goes on without a write (as another resource's write would). */
 void store_skip_revision(struct store *s, uint64_t by);
 
 /** The objects as they were at @rv: references in *out, freed with object_list_free(). Returns 0 or -ESTALE
  * (compacted). @rv not above the current revision. */
 int store_snapshot(struct store *s, const struct resource *r, uint64_t rv, struct object_list *out);
+
+/** The same to look at, borrowed until the next write. Costs nothing while nothing is newer than @rv, and one
+ * snapshot for all pages of a list else. */
+int store_view(struct store *s, const struct resource *r, uint64_t rv, const struct object_list **out);
 
 /** Forgets the history of all resources, for lists and watches. */
 void store_compact(struct store *s);

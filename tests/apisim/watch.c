@@ -15,7 +15,9 @@ static const char *const type_names[] = {"ADDED", "MODIFIED", "DELETED"};
 
 static void frame(const struct watch *w, const char *type, const struct object *o, struct buf *out)
 {
-	must_printf(out, "{\"type\":\"%s\",\"object\":", type);
+	must_text(out, "{\"type\":\"");
+	must_text(out, type);
+	must_text(out, "\",\"object\":");
 	object_write(o, w->x->route.version, out);
 	must_text(out, "}\n");
 }
@@ -157,7 +159,7 @@ void watch_pump(struct watch *w)
 		buf_reset(&out);
 		collect(w, &out);
 		if (out.len > 0)
-			http_conn_stream(c, out.data, out.len);
+			http_conn_stream_buf(c, &out);
 		else if (w->initial_done)
 			break;
 	}

@@ -186,7 +186,7 @@ void side_refuse(struct side *side)
 	response_free(&none);
 }
 
-void http_conn_respond(struct http_conn *c, const struct response *r, const struct http_shape *shape)
+void http_conn_respond(struct http_conn *c, struct response *r, const struct http_shape *shape)
 {
 	struct side *side = side_of(c);
 
@@ -219,6 +219,12 @@ void http_conn_stream(struct http_conn *c, const void *data, size_t len)
 
 	if (!c->closing && l != NULL)
 		line_answer(l, &(struct piece){.bytes = data, .len = len});
+}
+
+void http_conn_stream_buf(struct http_conn *c, struct buf *data)
+{
+	http_conn_stream(c, buf_str(data), data->len);
+	buf_reset(data);
 }
 
 void http_conn_stream_end(struct http_conn *c)
