@@ -54,7 +54,7 @@ static void write_stats(struct exchange *x)
 	list_for_each (it, &s->watches)
 		watches++;
 	must_text(out, "{");
-	stats_write(&s->stats, out);
+	stats_write(&s->stats, query_get(&x->request->query, "brief") == NULL, out);
 	must_printf(
 		out,
 		",\"revision\":%llu,\"faultsApplied\":%llu,\"watches\":%zu,\"connections\":%zu,\"objects\":{",
@@ -63,7 +63,9 @@ static void write_stats(struct exchange *x)
 	for (size_t i = 0; i < RESOURCE_COUNT; i++)
 		must_printf(out, "%s\"%s\":%zu", i > 0 ? "," : "", resource_table[i].plural,
 			    s->store.collections[i].objects.count);
-	must_text(out, "},\"faults\":");
+	must_text(out, "},\"churn\":");
+	churn_write(&s->churn, out);
+	must_text(out, ",\"faults\":");
 	faults_write(&s->faults, out);
 	must_text(out, "}\n");
 }
@@ -156,6 +158,16 @@ static void inject(struct exchange *x)
 }
 
 /* --- objects --- */
+
+static void start_churn(struct exchange *x)
+{
+	const struct resource *r = handle_admin_resource(x);
+
+	if (r == NULL)
+		return;
+	churn_start(&x->sim->churn, r, handle_admin_number(x, "rate", 0), handle_admin_number(x, "count", 0));
+	ok(x);
+}
 
 static void replace_mark(const struct buf *body, uint64_t rv, struct buf *out)
 {
@@ -289,6 +301,8 @@ void handle_admin(struct exchange *x)
 		inject(x);
 	} else if (is(x, "POST", "populate")) {
 		handle_populate(x);
+	} else if (is(x, "POST", "churn")) {
+		start_churn(x);
 	} else if (is(x, "POST", "crds")) {
 		set_crd(x);
 	} else if (is(x, "POST", "revision")) {

@@ -104,7 +104,8 @@ int apisim_init(struct apisim *s, uv_loop_t *loop, const struct apisim_options *
 	(void)uv_timer_init(loop, &s->compactor);
 	s->compactor.data = s;
 	(void)uv_timer_start(&s->compactor, on_compact, o->compact_ms, o->compact_ms);
-	s->open = 3; /* the pump, the compactor and the HTTP server */
+	churn_init(&s->churn, s);
+	s->open = 4; /* the pump, the compactor, the churn's timer and the HTTP server */
 	return 0;
 }
 
@@ -129,6 +130,13 @@ static void on_handle_closed(uv_handle_t *handle)
 	part_closed(handle->data);
 }
 
+static void on_churn_closed(uv_handle_t *handle)
+{
+	const struct churn *c = handle->data;
+
+	part_closed(c->sim);
+}
+
 static void on_http_closed(struct http_server *http)
 {
 	part_closed(http->data);
@@ -139,5 +147,6 @@ void apisim_close(struct apisim *s, void (*cb)(struct apisim *s))
 	s->on_closed = cb;
 	uv_close((uv_handle_t *)&s->pump, on_handle_closed);
 	uv_close((uv_handle_t *)&s->compactor, on_handle_closed);
+	uv_close((uv_handle_t *)&s->churn.timer, on_churn_closed);
 	http_server_end(&s->http, on_http_closed);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "apisim/churn.h"
 #include "apisim/faults.h"
 #include "apisim/http_server.h"
 #include "apisim/stats.h"
@@ -45,6 +46,7 @@ struct apisim {
 	struct list watches;
 	uv_prepare_t pump; /* tells watches what the last round of requests changed */
 	uv_timer_t compactor;
+	struct churn churn;
 	void (*on_closed)(struct apisim *s);
 	unsigned open;
 };

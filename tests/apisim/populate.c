@@ -10,7 +10,7 @@
 #include "apisim/pattern.h"
 #include "apisim/tree_write.h"
 
-#define COUNT_MAX    10000000 /* names have seven digits, so that they sort by number */
+#define COUNT_MAX    1000000 /* names have six digits, so that they sort by number */
 #define NAME_MAX_LEN 200
 #define CID_BITS     31 /* KubeVirt's CIDs are below 2^31 */
 #define CID_FIRST    3
@@ -114,7 +114,7 @@ static struct object *nth(const struct crowd *c, uint64_t n)
 	char name[NAME_MAX_LEN + 24];
 	char uid[DRAFT_UID_SIZE];
 
-	(void)snprintf(name, sizeof(name), "%s%07llu", c->name, (unsigned long long)(c->first + n));
+	(void)snprintf(name, sizeof(name), "%s%06llu", c->name, (unsigned long long)(c->first + n));
 	draft_uid(&s->rng, uid);
 	return object_new_patterned(c->resource, c->namespace, name, uid, s->store.revision + 1 + n,
 				    c->pattern, c->cids ? cid_of(s->populated + n) : 0);

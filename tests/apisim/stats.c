@@ -84,7 +84,7 @@ static void write_one(void *data, struct table_node *node)
 	must_printf(out, "\":%llu", (unsigned long long)w->count);
 }
 
-void stats_write(const struct stats *s, struct buf *out)
+void stats_write(const struct stats *s, bool by_object, struct buf *out)
 {
 	static const char *const verbs[] = {
 		"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "other"};
@@ -104,6 +104,8 @@ void stats_write(const struct stats *s, struct buf *out)
 	must_printf(out, "},\"conflicts\":%llu,\"unchanged\":%llu,\"eventsSent\":%llu,\"watchesCut\":%llu",
 		    (unsigned long long)s->conflicts, (unsigned long long)s->unchanged,
 		    (unsigned long long)s->events_sent, (unsigned long long)s->watches_cut);
+	if (!by_object)
+		return;
 	must_text(out, ",\"writes\":{");
 	table_visit(&s->by_object, write_one, out);
 	must_text(out, "}");

@@ -4,6 +4,7 @@
 #ifndef APISIM_STATS_H
 #define APISIM_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "apisim/object.h"
@@ -40,7 +41,8 @@ void stats_reset(struct stats *s);
 /** One successful write of @o. */
 void stats_wrote(struct stats *s, const struct object *o);
 
-/** Appends members to a JSON object that is open in @out: "requests":{...},... */
-void stats_write(const struct stats *s, struct buf *out);
+/** Appends members to a JSON object that is open in @out: "requests":{...},... @by_object: also the writes of
+ * each. */
+void stats_write(const struct stats *s, bool by_object, struct buf *out);
 
 #endif

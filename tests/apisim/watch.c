@@ -126,11 +126,14 @@ static void collect(struct watch *w, struct buf *out)
 	}
 }
 
+uint64_t watch_behind(const struct watch *w)
+{
+	return w->from->history.next - w->next;
+}
+
 static bool too_slow(const struct watch *w)
 {
-	const struct history *h = &w->from->history;
-
-	return w->next < h->first || h->next - w->next > w->x->sim->options.watch_lag;
+	return w->next < w->from->history.first || watch_behind(w) > w->x->sim->options.watch_lag;
 }
 
 void watch_pump(struct watch *w)

@@ -31,6 +31,9 @@ struct watch {
 /** Sends what there is, as far as the connection takes it. */
 void watch_pump(struct watch *w);
 
+/** Events that it has not been sent. */
+uint64_t watch_behind(const struct watch *w);
+
 /** Sends these bytes as they are. */
 void watch_inject(struct watch *w, const char *data, size_t len);
 

@@ -7,8 +7,9 @@
 #include "support/suite.h"
 #include "test_apisim_client.h"
 
-#define POPULATE "/apisim/populate?resource=virtualmachineinstances"
-#define ALL      "/apis/kubevirt.io/v1/virtualmachineinstances"
+#define VMI_RESOURCE "resource=virtualmachineinstances"
+#define POPULATE     "/apisim/populate?" VMI_RESOURCE
+#define ALL          "/apis/kubevirt.io/v1/virtualmachineinstances"
 #define TEMPLATE                                                                                             \
 	"{\"spec\":{\"domain\":{\"devices\":{}},\"hostname\":\"@NAME@\"},\"status\":{\"phase\":\"Running\"}" \
 	"}"
@@ -88,7 +89,7 @@ START_TEST(populated_objects_are_sorted_and_each_has_its_own_name_uid_revision_a
 		const json_t *vmi = json_array_get(items, i);
 		char name[32];
 
-		(void)snprintf(name, sizeof(name), i < 1000 ? "populated-%07zu" : "z-%07zu",
+		(void)snprintf(name, sizeof(name), i < 1000 ? "populated-%06zu" : "z-%06zu",
 			       i < 1000 ? i : i - 1000 + 5);
 		ck_assert_str_eq(text_of(vmi, "metadata", "name"), name);
 		ck_assert_str_eq(text_of(vmi, "metadata", "namespace"), "default");
@@ -126,20 +127,20 @@ START_TEST(a_populated_object_can_be_patched_and_keeps_what_is_its_own)
 
 	must_buf(&request);
 	populate(c, "&count=3");
-	before = body_of(call(c, "GET", VMIS "/populated-0000001", ""));
+	before = body_of(call(c, "GET", VMIS "/populated-000001", ""));
 	must_printf(&request,
-		    "PATCH " VMIS "/populated-0000001 HTTP/1.1\r\nConnection: close\r\n"
+		    "PATCH " VMIS "/populated-000001 HTTP/1.1\r\nConnection: close\r\n"
 		    "Content-Type: application/merge-patch+json\r\nContent-Length: %zu\r\n\r\n%s",
 		    strlen(patch), patch);
 	after = body_of(talk(c, request.data));
-	other = body_of(call(c, "GET", VMIS "/populated-0000002", ""));
+	other = body_of(call(c, "GET", VMIS "/populated-000002", ""));
 	ck_assert_int_eq(cid_of(before), 0);
 	ck_assert_int_eq(cid_of(after), 77);
 	ck_assert_int_eq(cid_of(other), 0);
 	ck_assert_str_eq(text_of(after, "metadata", "uid"), text_of(before, "metadata", "uid"));
 	ck_assert_str_ne(text_of(after, "metadata", "resourceVersion"),
 			 text_of(before, "metadata", "resourceVersion"));
-	ck_assert_str_eq(text_of(after, "spec", "hostname"), "populated-0000001");
+	ck_assert_str_eq(text_of(after, "spec", "hostname"), "populated-000001");
 	json_decref(before);
 	json_decref(after);
 	json_decref(other);
@@ -156,8 +157,8 @@ START_TEST(a_population_that_makes_no_sense_is_refused_and_changes_nothing)
 		{"resource=nothing&count=1", 400},
 		{"resource=leases&count=1", 400},
 		{"resource=virtualmachineinstances", 400},
-		{"resource=virtualmachineinstances&count=10000001", 400},
-		{"resource=virtualmachineinstances&count=2&first=9999999", 400},
+		{"resource=virtualmachineinstances&count=1000001", 400},
+		{"resource=virtualmachineinstances&count=2&first=999999", 400},
 		{"resource=virtualmachineinstances&count=1&namespace=nowhere", 404},
 		{"resource=virtualmachineinstances&count=5&first=2", 409},
 	};
@@ -213,9 +214,8 @@ static void write_cid(struct client *c, const char *name, int cid)
 
 START_TEST(each_page_of_a_list_shows_the_revision_of_the_first_whatever_is_written_between)
 {
-	static const char *const wanted[] = {"populated-0000000=0 populated-0000001=0 ",
-					     "populated-0000002=0 populated-0000003=0 ",
-					     "populated-0000004=0 "};
+	static const char *const wanted[] = {"populated-000000=0 populated-000001=0 ",
+					     "populated-000002=0 populated-000003=0 ", "populated-000004=0 "};
 	struct client *c = given_client();
 	AUTO_BUF struct buf path;
 	json_t *list;
@@ -232,10 +232,10 @@ START_TEST(each_page_of_a_list_shows_the_revision_of_the_first_whatever_is_writt
 		buf_reset(&path);
 		must_printf(&path, ALL "?limit=2&continue=%s", text_of(list, "metadata", "continue"));
 		json_decref(list);
-		write_cid(c, "populated-0000003", 70 + page);
-		write_cid(c, page == 0 ? "populated-0000002a" : "populated-0000004", 80 + page);
+		write_cid(c, "populated-000003", 70 + page);
+		write_cid(c, page == 0 ? "populated-000002a" : "populated-000004", 80 + page);
 	}
-	list = body_of(call(c, "GET", ALL "?fieldSelector=metadata.name=populated-0000003", ""));
+	list = body_of(call(c, "GET", ALL "?fieldSelector=metadata.name=populated-000003", ""));
 	ck_assert_int_eq(cid_of(json_array_get(json_object_get(list, "items"), 0)), 72);
 	json_decref(list);
 	done(c);
@@ -342,9 +342,69 @@ START_TEST(initial_events_arrive_whole_however_many_they_are)
 		uv_run(&c->loop, UV_RUN_ONCE);
 	}
 	ck_assert_uint_eq(occurrences(c->got.data, "{\"type\":\"ADDED\""), 100000);
-	ck_assert_uint_eq(occurrences(c->got.data, "populated-0099999\""), 2);
+	ck_assert_uint_eq(occurrences(c->got.data, "populated-099999\""), 2);
 	ck_assert_uint_eq(occurrences(c->got.data, "{\"type\":\"BOOKMARK\""), 1);
 	uv_close((uv_handle_t *)&c->tcp, NULL);
+	done(c);
+}
+END_TEST
+
+static json_int_t churn_figure(struct client *c, const char *key)
+{
+	json_t *stats = body_of(call(c, "GET", "/apisim/stats?brief", ""));
+	json_int_t value = json_integer_value(json_object_get(json_object_get(stats, "churn"), key));
+
+	ck_assert_ptr_null(json_object_get(stats, "writes"));
+	json_decref(stats);
+	return value;
+}
+
+START_TEST(churn_changes_populated_objects_and_a_watch_sees_each_change)
+{
+	struct client *c = given_client();
+
+	populate(c, "&count=50&cids=true");
+	connect_client(c, "GET " ALL "?watch=1&resourceVersion=155 HTTP/1.1\r\n\r\n");
+	while (list_empty(&c->sim.watches))
+		uv_run(&c->loop, UV_RUN_ONCE);
+	churn_start(&c->sim.churn, &resource_table[RESOURCE_VMI], 0, 20000);
+	while (c->sim.churn.took_ms == 0 || c->sim.stats.events_sent < 20000)
+		uv_run(&c->loop, UV_RUN_ONCE);
+	for (int turns = 0; turns < 100; turns++)
+		uv_run(&c->loop, UV_RUN_NOWAIT);
+	ck_assert_uint_eq(occurrences(c->got.data, "{\"type\":\"MODIFIED\""), 20000);
+	ck_assert_ptr_nonnull(strstr(c->got.data, "\"resourceVersion\":\"20155\""));
+	ck_assert_ptr_null(strstr(c->got.data, "\"resourceVersion\":\"20156\""));
+	uv_close((uv_handle_t *)&c->tcp, NULL);
+	uv_run(&c->loop, UV_RUN_NOWAIT);
+	ck_assert_int_eq(churn_figure(c, "made"), 20000);
+	ck_assert_int_eq(churn_figure(c, "left"), 0);
+	done(c);
+}
+END_TEST
+
+START_TEST(churn_has_a_rate_and_can_be_ended)
+{
+	struct client *c = given_client();
+	json_int_t made;
+
+	populate(c, "&count=5");
+	ck_assert_int_eq(status_of(call(c, "POST", "/apisim/churn?resource=nothing&count=1", "")), 400);
+	ck_assert_int_eq(
+		status_of(call(c, "POST", "/apisim/churn?" VMI_RESOURCE "&count=1000000&rate=1000", "")),
+		200);
+	while (c->sim.churn.made < 50)
+		uv_run(&c->loop, UV_RUN_ONCE);
+	ck_assert_uint_le(c->sim.churn.made * 1000, (uv_now(&c->loop) - c->sim.churn.started_ms) * 1000);
+	ck_assert_int_eq(status_of(call(c, "POST", "/apisim/churn?" VMI_RESOURCE "&count=0", "")), 200);
+	made = churn_figure(c, "made");
+	ck_assert_int_eq(made, 0);
+	ck_assert_int_eq(churn_figure(c, "left"), 0);
+	/* Nothing to change: it ends. */
+	ck_assert_int_eq(status_of(call(c, "POST", "/apisim/churn?resource=kubevirts&count=5", "")), 200);
+	while (c->sim.churn.left > 0)
+		uv_run(&c->loop, UV_RUN_ONCE);
+	ck_assert_uint_eq(c->sim.churn.made, 0);
 	done(c);
 }
 END_TEST
@@ -358,6 +418,8 @@ int main(void)
 		each_page_of_a_list_shows_the_revision_of_the_first_whatever_is_written_between,
 		a_population_ends_watches_and_makes_older_revisions_expire,
 		initial_events_arrive_whole_however_many_they_are,
+		churn_changes_populated_objects_and_a_watch_sees_each_change,
+		churn_has_a_rate_and_can_be_ended,
 	};
 
 	return suite_run("apisim_populate", tests, ARRAY_LEN(tests));
