@@ -254,49 +254,59 @@ static void keep_system_fields(struct draft *d)
 		kind_rules_prepare(&d->tree, d->resource, d->root, d->meta);
 }
 
-/* All members but metadata (and status, where that has a life of its own). */
-static void write_content(const struct draft *d, const struct node *root, struct buf *out)
+/* The next member that is content: not metadata (and not status, where that has a life of its own). NULL:
+ * none.
+ */
+static const struct member *next_content(const struct draft *d, const struct node *root, uint32_t *at)
 {
-	for (uint32_t i = 0; i < root->count; i++) {
-		const struct member *m = &root->members[i];
+	while (*at < root->count) {
+		const struct member *m = &root->members[(*at)++];
 
 		if (m->len == 8 && memcmp(m->key, "metadata", 8) == 0)
 			continue;
 		if (d->resource->status && m->len == 6 && memcmp(m->key, "status", 6) == 0)
 			continue;
-		must_add(out, m->key, m->len);
-		tree_write(out, m->value);
+		return m;
 	}
+	return NULL;
+}
+
+static bool same_content(const struct draft *d)
+{
+	const struct member *now;
+	const struct member *before;
+	uint32_t at = 0;
+	uint32_t old_at = 0;
+
+	do {
+		now = next_content(d, d->root, &at);
+		before = next_content(d, d->old_root, &old_at);
+		if ((now == NULL) != (before == NULL))
+			return false;
+		if (now != NULL && (now->len != before->len || memcmp(now->key, before->key, now->len) != 0 ||
+				    !tree_write_same(now->value, before->value)))
+			return false;
+	} while (now != NULL);
+	return true;
 }
 
 /* Custom resources count the changes of their content. */
 static void bump_generation(struct draft *d)
 {
 	int64_t generation = 0;
-	struct buf now;
-	struct buf before;
 
-	if (!d->resource->custom)
+	if (!d->resource->custom || same_content(d))
 		return;
-	must_buf(&now);
-	must_buf(&before);
-	write_content(d, d->root, &now);
-	write_content(d, d->old_root, &before);
-	if (now.len != before.len || memcmp(now.data, before.data, now.len) != 0) {
-		(void)node_to_int(node_get(d->old_meta, "generation"), &generation);
-		node_set(&d->tree, d->meta, "generation", node_int(&d->tree, generation + 1));
-	}
-	buf_free(&now);
-	buf_free(&before);
+	(void)node_to_int(node_get(d->old_meta, "generation"), &generation);
+	node_set(&d->tree, d->meta, "generation", node_int(&d->tree, generation + 1));
 }
 
 static bool unchanged(struct draft *d)
 {
-	struct object *o = draft_object(d, d->old->rv, d->old->name);
-	bool same = object_same(o, d->old);
-
-	object_unref(o);
-	return same && !d->old->raw;
+	if (d->old->raw)
+		return false;
+	take_over(d, d->meta, d->old_meta, "resourceVersion");
+	return tree_write_same(d->root, d->old_root);
 }
 
 /* The last finalizer of an object that is being deleted has gone: so does the object. */

@@ -71,6 +71,8 @@ void metadata_prune(const struct resource *r, struct node *root, struct buf *unk
 	for (uint32_t i = 0; i < meta->count; i++)
 		if (!is_empty(meta->members[i].value))
 			meta->members[kept++] = meta->members[i];
+	if (kept < meta->count)
+		node_edited(meta);
 	meta->count = kept;
 }
 

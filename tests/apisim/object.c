@@ -145,7 +145,9 @@ struct node *object_parse(const struct object *o, int version, struct tree *t, s
 	struct node *root;
 
 	object_write(o, version, text);
-	root = tree_parse(t, text->data, text->len);
+	root = o->raw ? tree_parse(t, text->data, text->len) : tree_parse_written(t, text->data, text->len);
+	if (root != NULL)
+		node_edited(root); /* kind stands first in it, wherever it belongs */
 	return root != NULL && root->kind == NODE_OBJECT ? root : NULL;
 }
 

@@ -8,6 +8,23 @@
 #include "apisim/must.h"
 #include "apisim/tree_write.h"
 
+#define PATH_SIZE 256
+
+/* "@path.@name", or @name at the top; what does not fit is cut. By hand: a path is made for each field of
+ * each object and almost never read. */
+static void join(char out[static PATH_SIZE], const char *path, const char *name)
+{
+	size_t path_len = strnlen(path, PATH_SIZE - 2);
+	size_t name_len;
+
+	memcpy(out, path, path_len);
+	if (path_len > 0)
+		out[path_len++] = '.';
+	name_len = strnlen(name, PATH_SIZE - 1 - path_len);
+	memcpy(out + path_len, name, name_len);
+	out[path_len + name_len] = '\0';
+}
+
 static const struct schema_field *find_field(const struct schema *s, const struct member *m)
 {
 	for (size_t i = 0; i < s->field_count; i++)
@@ -51,7 +68,7 @@ static bool prune_member(const struct schema *s, struct member *m, const char *p
 void schema_prune(const struct schema *s, struct node *n, const char *path, struct buf *unknown)
 {
 	uint32_t kept = 0;
-	char inner[256];
+	char inner[PATH_SIZE];
 
 	if (s->type == SCHEMA_ARRAY && n->kind == NODE_ARRAY) {
 		for (uint32_t i = 0; i < n->count; i++) {
@@ -65,6 +82,8 @@ void schema_prune(const struct schema *s, struct node *n, const char *path, stru
 	for (uint32_t i = 0; i < n->count; i++)
 		if (prune_member(s, &n->members[i], path, unknown))
 			n->members[kept++] = n->members[i];
+	if (kept < n->count)
+		node_edited(n);
 	n->count = kept;
 }
 
@@ -130,13 +149,12 @@ static void validate_integer(const struct schema *s, const struct node *n, const
 static void validate_members(const struct schema *s, const struct node *n, const char *path,
 			     struct field_errors *errors)
 {
-	char inner[256];
+	char inner[PATH_SIZE];
 
 	for (size_t i = 0; i < s->field_count; i++) {
 		const struct node *value = node_get(n, s->fields[i].name);
 
-		(void)snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "." : "",
-			       s->fields[i].name);
+		join(inner, path, s->fields[i].name);
 		if (value != NULL)
 			schema_validate(s->fields[i].schema, value, inner, errors);
 		else if (s->fields[i].required)
@@ -147,7 +165,7 @@ static void validate_members(const struct schema *s, const struct node *n, const
 static void validate_items(const struct schema *s, const struct node *n, const char *path,
 			   struct field_errors *errors)
 {
-	char inner[256];
+	char inner[PATH_SIZE];
 
 	for (uint32_t i = 0; i < n->count && errors->count < 64; i++) {
 		(void)snprintf(inner, sizeof(inner), "%s[%u]", path, i);
@@ -262,7 +280,7 @@ static bool decode_members(struct decoder *d, const struct schema *s, const stru
 {
 	static const struct schema text = {.type = SCHEMA_STRING, .go_type = "string"};
 	const char *outer = d->go_struct;
-	char inner[256];
+	char inner[PATH_SIZE];
 	bool ok = true;
 
 	if (s->go_name != NULL)
@@ -276,7 +294,7 @@ static bool decode_members(struct decoder *d, const struct schema *s, const stru
 		}
 		if (f == NULL)
 			continue;
-		(void)snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "." : "", f->name);
+		join(inner, path, f->name);
 		ok = decode(d, f->schema, n->members[i].value, inner);
 	}
 	d->go_struct = outer;

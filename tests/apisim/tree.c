@@ -116,6 +116,8 @@ struct node *node_copy(struct tree *t, const struct node *n)
 		copy->raw = n->raw;
 		return copy;
 	}
+	copy->source = n->source;
+	copy->source_len = n->source_len;
 	copy->count = copy->room = n->count;
 	if (n->kind == NODE_ARRAY) {
 		copy->items = tree_alloc(t, n->count * sizeof(struct node *));
@@ -129,6 +131,23 @@ struct node *node_copy(struct tree *t, const struct node *n)
 		copy->members[i].value = node_copy(t, n->members[i].value);
 	}
 	return copy;
+}
+
+void node_edited(struct node *n)
+{
+	n->source = NULL;
+}
+
+bool node_intact(const struct node *n)
+{
+	if (n->kind < NODE_ARRAY)
+		return true;
+	if (n->source == NULL)
+		return false;
+	for (uint32_t i = 0; i < n->count; i++)
+		if (!node_intact(n->kind == NODE_ARRAY ? n->items[i] : n->members[i].value))
+			return false;
+	return true;
 }
 
 static int key_compare(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -189,6 +208,7 @@ void node_put(struct tree *t, struct node *n, const char *key, size_t len, struc
 	bool found;
 	uint32_t at = member_place(n, key, len, &found);
 
+	node_edited(n);
 	if (found) {
 		n->members[at].value = value;
 		return;
@@ -222,6 +242,7 @@ bool node_drop(struct node *n, const char *key, size_t len)
 	at = member_place(n, key, len, &found);
 	if (!found)
 		return false;
+	node_edited(n);
 	n->count--;
 	memmove(&n->members[at], &n->members[at + 1], (n->count - at) * sizeof(*n->members));
 	return true;
@@ -229,6 +250,7 @@ bool node_drop(struct node *n, const char *key, size_t len)
 
 void node_insert(struct tree *t, struct node *n, size_t at, struct node *value)
 {
+	node_edited(n);
 	if (n->count == n->room) {
 		uint32_t room = grown(n->room);
 		struct node **items = tree_alloc(t, room * sizeof(*items));
@@ -245,6 +267,7 @@ void node_insert(struct tree *t, struct node *n, size_t at, struct node *value)
 
 void node_erase(struct node *n, size_t at)
 {
+	node_edited(n);
 	n->count--;
 	memmove(&n->items[at], &n->items[at + 1], (n->count - at) * sizeof(*n->items));
 }

@@ -34,6 +34,9 @@ struct node {
 		struct node **items;
 		struct member *members;
 	};
+	const char *source; /* of arrays and objects: how they are written, NULL where that is not known; see
+			       node_intact() */
+	size_t source_len;
 };
 
 struct member {
@@ -55,6 +58,15 @@ void *tree_alloc(struct tree *t, size_t size);
 
 /** Parses exactly one value with nothing but white space around it. Returns NULL and sets t->error. */
 struct node *tree_parse(struct tree *t, const char *text, size_t len);
+
+/** The same for text that tree_write() made: what is not edited afterwards is not written anew but copied. */
+struct node *tree_parse_written(struct tree *t, const char *text, size_t len);
+
+/** Neither this array or object nor anything inside was edited since tree_parse_written(). */
+bool node_intact(const struct node *n);
+
+/** To be told by who edits members or items other than by the calls below. */
+void node_edited(struct node *n);
 
 /** New nodes of @t. Text is copied. */
 struct node *node_object(struct tree *t);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apisim/bytes.h"
 #include "apisim/must.h"
 #include "apisim/tree.h"
 
@@ -11,6 +12,7 @@
 struct open_node {
 	struct node *node;
 	size_t first;
+	const char *start; /* in the text */
 };
 
 struct parser {
@@ -23,6 +25,8 @@ struct parser {
 	size_t scratch_count, scratch_room;
 	const char *key; /* of the value that comes next, inside an object */
 	size_t key_len;
+	bool unusual; /* the last string has escapes, or bytes above ASCII */
+	bool written; /* the text was made by tree_write() */
 };
 
 static bool fail(struct parser *p, const char *what)
@@ -73,11 +77,29 @@ static bool scan_escape(struct parser *p)
 	return true;
 }
 
+/* Over what needs no look, by eights. Notes in p->unusual whether a byte above ASCII was among it. */
+static void skip_ordinary(struct parser *p)
+{
+	while (p->end - p->at >= (ptrdiff_t)sizeof(uint64_t)) {
+		uint64_t v = bytes_load(p->at);
+		uint64_t stop = bytes_have_control(v) | bytes_have(v, '"') | bytes_have(v, '\\');
+		size_t n = bytes_before(stop);
+
+		if (n > 0)
+			p->unusual |= (v << (8 * (sizeof(v) - n)) & BYTES_EACH(0x80)) != 0;
+		p->at += n;
+		if (stop != 0)
+			return;
+	}
+}
+
 /* At the opening quote; leaves p->at behind the closing one. */
 static bool scan_string(struct parser *p)
 {
+	p->unusual = false;
 	p->at++;
 	for (;;) {
+		skip_ordinary(p);
 		if (p->at >= p->end)
 			return fail(p, "");
 		if (*p->at == '"') {
@@ -87,9 +109,11 @@ static bool scan_string(struct parser *p)
 		if ((unsigned char)*p->at < 0x20)
 			return fail(p, "in string literal");
 		if (*p->at == '\\') {
+			p->unusual = true;
 			if (!scan_escape(p))
 				return false;
 		} else {
+			p->unusual |= (unsigned char)*p->at >= 0x80;
 			p->at++;
 		}
 	}
@@ -199,6 +223,10 @@ static void close_node(struct parser *p)
 	struct member *from = p->scratch + o.first;
 
 	o.node->count = o.node->room = (uint32_t)count;
+	if (p->written) {
+		o.node->source = o.start;
+		o.node->source_len = (size_t)(p->at - o.start);
+	}
 	if (o.node->kind == NODE_ARRAY) {
 		o.node->items = tree_alloc(p->tree, count * sizeof(struct node *));
 		for (size_t i = 0; i < count; i++)
@@ -224,7 +252,7 @@ static bool open_node(struct parser *p, enum node_kind kind)
 	}
 	n = kind == NODE_OBJECT ? node_object(p->tree) : node_array(p->tree);
 	push_child(p, n);
-	p->open[p->open_count++] = (struct open_node){.node = n, .first = p->scratch_count};
+	p->open[p->open_count++] = (struct open_node){.node = n, .first = p->scratch_count, .start = p->at};
 	p->at++;
 	return true;
 }
@@ -242,14 +270,11 @@ static bool scan_key(struct parser *p)
 	len = (size_t)(p->at - start) - 2;
 	p->key = start + 1;
 	p->key_len = len;
-	for (size_t i = 0; i < len; i++) {
-		if (start[1 + i] == '\\' || (unsigned char)start[1 + i] >= 0x80) {
-			char *text = tree_alloc(p->tree, len * 3 + 1);
+	if (p->unusual) {
+		char *text = tree_alloc(p->tree, len * 3 + 1);
 
-			p->key_len = tree_decode_string(start + 1, len, text);
-			p->key = text;
-			break;
-		}
+		p->key_len = tree_decode_string(start + 1, len, text);
+		p->key = text;
 	}
 	skip_space(p);
 	if (p->at >= p->end || *p->at != ':')
@@ -352,9 +377,9 @@ static bool parse_document(struct parser *p)
 	return p->at == p->end || fail(p, "after top-level value");
 }
 
-struct node *tree_parse(struct tree *t, const char *text, size_t len)
+static struct node *parse(struct tree *t, const char *text, size_t len, bool written)
 {
-	struct parser p = {.tree = t, .at = text, .end = text + len};
+	struct parser p = {.tree = t, .at = text, .end = text + len, .written = written};
 	struct node *root = NULL;
 
 	t->error[0] = '\0';
@@ -363,6 +388,16 @@ struct node *tree_parse(struct tree *t, const char *text, size_t len)
 	free(p.open);
 	free(p.scratch);
 	return root;
+}
+
+struct node *tree_parse(struct tree *t, const char *text, size_t len)
+{
+	return parse(t, text, len, false);
+}
+
+struct node *tree_parse_written(struct tree *t, const char *text, size_t len)
+{
+	return parse(t, text, len, true);
 }
 
 static unsigned hex4(const char *s)

@@ -5,7 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apisim/bytes.h"
 #include "apisim/must.h"
+
+/* must_add() with its frequent case in place: a tree is written in many small pieces. */
+static inline void put(struct buf *out, const char *text, size_t len)
+{
+	if (len >= out->room - out->len) {
+		must_add(out, text, len);
+		return;
+	}
+	memcpy(out->data + out->len, text, len);
+	out->len += len;
+	out->data[out->len] = '\0';
+}
 
 /* Printable ASCII that Go writes as it is. */
 static bool plain(unsigned char c)
@@ -13,30 +26,53 @@ static bool plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
 }
 
+static bool all_plain(const char *text, size_t len)
+{
+	for (; len >= sizeof(uint64_t); text += sizeof(uint64_t), len -= sizeof(uint64_t)) {
+		uint64_t v = bytes_load(text);
+
+		if ((bytes_have_control(v) | bytes_have_high(v) | bytes_have(v, '"') | bytes_have(v, '\\') |
+		     bytes_have(v, '<') | bytes_have(v, '>') | bytes_have(v, '&')) != 0)
+			break;
+	}
+	while (len > 0 && plain((unsigned char)*text)) {
+		text++;
+		len--;
+	}
+	return len == 0;
+}
+
 static void write_decoded(struct buf *out, const char *text, size_t len)
 {
-	size_t i = 0;
-
-	while (i < len && plain((unsigned char)text[i]))
-		i++;
-	must_add(out, "\"", 1);
-	if (i == len)
-		must_add(out, text, len);
+	put(out, "\"", 1);
+	if (all_plain(text, len))
+		put(out, text, len);
 	else
 		must_json(out, text, len);
-	must_add(out, "\"", 1);
+	put(out, "\"", 1);
+}
+
+/* The escapes of a literal are those that Go would write, and everything else is plain. */
+static bool as_go_writes(const char *raw, size_t len)
+{
+	const char *end = raw + len;
+	const char *escape;
+
+	while ((escape = memchr(raw, '\\', (size_t)(end - raw))) != NULL) {
+		if (!all_plain(raw, (size_t)(escape - raw)) || memchr("\"\\nrt", escape[1], 5) == NULL)
+			return false;
+		raw = escape + 2;
+	}
+	return all_plain(raw, (size_t)(end - raw));
 }
 
 static void write_string(struct buf *out, const char *raw, size_t len)
 {
-	size_t i = 1;
 	char *text;
 	size_t decoded;
 
-	while (i + 1 < len && plain((unsigned char)raw[i]))
-		i++;
-	if (i + 1 == len) {
-		must_add(out, raw, len);
+	if (as_go_writes(raw + 1, len - 2)) {
+		put(out, raw, len);
 		return;
 	}
 	text = must_alloc(len * 3);
@@ -112,16 +148,20 @@ static void write_number(struct buf *out, const char *raw, size_t len)
 static void write_member(struct buf *out, const struct member *m)
 {
 	write_decoded(out, m->key, m->len);
-	must_add(out, ":", 1);
+	put(out, ":", 1);
 	tree_write(out, m->value);
 }
 
 void tree_write(struct buf *out, const struct node *n)
 {
+	if (n->source != NULL && node_intact(n)) {
+		put(out, n->source, n->source_len);
+		return;
+	}
 	switch (n->kind) {
 	case NODE_NULL:
 	case NODE_BOOL:
-		must_add(out, n->raw.text, n->raw.len);
+		put(out, n->raw.text, n->raw.len);
 		return;
 	case NODE_NUMBER:
 		write_number(out, n->raw.text, n->raw.len);
@@ -130,24 +170,66 @@ void tree_write(struct buf *out, const struct node *n)
 		write_string(out, n->raw.text, n->raw.len);
 		return;
 	case NODE_ARRAY:
-		must_add(out, "[", 1);
+		put(out, "[", 1);
 		for (uint32_t i = 0; i < n->count; i++) {
 			if (i > 0)
-				must_add(out, ",", 1);
+				put(out, ",", 1);
 			tree_write(out, n->items[i]);
 		}
-		must_add(out, "]", 1);
+		put(out, "]", 1);
 		return;
 	case NODE_OBJECT:
-		must_add(out, "{", 1);
+		put(out, "{", 1);
 		for (uint32_t i = 0; i < n->count; i++) {
 			if (i > 0)
-				must_add(out, ",", 1);
+				put(out, ",", 1);
 			write_member(out, &n->members[i]);
 		}
-		must_add(out, "}", 1);
+		put(out, "}", 1);
 		return;
 	}
+}
+
+/* Scalars that differ in their source may still be written alike. */
+static bool same_scalar(const struct node *a, const struct node *b)
+{
+	AUTO_BUF struct buf text_a;
+	AUTO_BUF struct buf text_b;
+
+	must_buf(&text_a);
+	must_buf(&text_b);
+	if (a->raw.len == b->raw.len && memcmp(a->raw.text, b->raw.text, a->raw.len) == 0)
+		return true;
+	tree_write(&text_a, a);
+	tree_write(&text_b, b);
+	return text_a.len == text_b.len && memcmp(text_a.data, text_b.data, text_a.len) == 0;
+}
+
+static bool same_key(const struct member *a, const struct member *b)
+{
+	return a->len == b->len && memcmp(a->key, b->key, a->len) == 0;
+}
+
+bool tree_write_same(const struct node *a, const struct node *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind < NODE_ARRAY)
+		return same_scalar(a, b);
+	if (a->count != b->count)
+		return false;
+	if (a->source != NULL && a->source == b->source && node_intact(a) && node_intact(b))
+		return true;
+	for (uint32_t i = 0; i < a->count; i++) {
+		bool same = a->kind == NODE_ARRAY
+				    ? tree_write_same(a->items[i], b->items[i])
+				    : same_key(&a->members[i], &b->members[i]) &&
+					      tree_write_same(a->members[i].value, b->members[i].value);
+
+		if (!same)
+			return false;
+	}
+	return true;
 }
 
 static bool is_key(const struct member *m, const char *key)
@@ -160,7 +242,7 @@ void tree_write_tail(struct buf *out, const struct node *object)
 	const struct node *kind = node_get(object, "kind");
 
 	if (kind != NULL) {
-		must_text(out, ",\"kind\":");
+		put(out, ",\"kind\":", 8);
 		tree_write(out, kind);
 	}
 	for (uint32_t i = 0; i < object->count; i++) {
@@ -168,7 +250,7 @@ void tree_write_tail(struct buf *out, const struct node *object)
 
 		if (is_key(m, "kind") || is_key(m, "apiVersion"))
 			continue;
-		must_add(out, ",", 1);
+		put(out, ",", 1);
 		write_member(out, m);
 	}
 }

@@ -15,6 +15,9 @@ void tree_write(struct buf *out, const struct node *n);
  * where there is one: `,"kind":"Lease","metadata":{...}`. */
 void tree_write_tail(struct buf *out, const struct node *object);
 
+/** Both would be written as the same text. */
+bool tree_write_same(const struct node *a, const struct node *b);
+
 /** A number as Go prints a float64 in JSON; for messages too. */
 void tree_write_double(struct buf *out, double value);
 
