@@ -127,6 +127,76 @@ START_TEST(what_is_written_says_the_same_as_jansson_reads)
 }
 END_TEST
 
+/* One edit somewhere in @n, the same for the same generator. */
+static void edit(struct tree *t, struct node *n, struct rng *rng)
+{
+	static const char *const texts[] = {"new", "tab\t", "<"};
+	struct node *value = node_text(t, texts[rng_below(rng, 3)], 3);
+
+	while (n->count > 0 && rng_below(rng, 4) > 0) {
+		size_t at = rng_below(rng, n->count);
+		struct node *inner = n->kind == NODE_ARRAY ? n->items[at] : n->members[at].value;
+
+		if (inner->kind < NODE_ARRAY)
+			break;
+		n = inner;
+	}
+	if (n->kind == NODE_OBJECT && n->count > 0 && rng_below(rng, 2) == 0)
+		(void)node_drop(n, n->members[0].key, n->members[0].len);
+	else if (n->kind == NODE_OBJECT)
+		node_put(t, n, "plain", 5, value);
+	else if (n->count > 0 && rng_below(rng, 2) == 0)
+		node_erase(n, n->count - 1);
+	else
+		node_insert(t, n, 0, value);
+}
+
+/* Edits @text, and writes what came of it. With @written the parser knows that it is in the writer's own
+ * form.
+ */
+static char *edited(const char *text, struct rng rng, bool written, bool *same)
+{
+	struct tree t;
+	struct node *root;
+	struct node *copy;
+	struct buf out;
+
+	tree_init(&t);
+	must_buf(&out);
+	root = written ? tree_parse_written(&t, text, strlen(text)) : tree_parse(&t, text, strlen(text));
+	copy = node_copy(&t, root);
+	for (uint64_t i = rng_below(&rng, 3); i > 0; i--)
+		edit(&t, copy, &rng);
+	tree_write(&out, copy);
+	*same = tree_write_same(root, copy);
+	tree_free(&t);
+	return buf_steal(&out);
+}
+
+START_TEST(what_was_not_edited_is_copied_and_what_was_is_written_anew)
+{
+	uint64_t seed = 20260102;
+	struct rng rng;
+
+	rng_init_seeded(&rng, seed);
+	for (int i = 0; i < 3000; i++) {
+		json_t *value = json_pack("[o, o, {s:o}]", random_value(&rng, 4), random_value(&rng, 4), "a",
+					  random_value(&rng, 4));
+		AUTO_FREE char *source = json_dumps(value, 0);
+		AUTO_FREE char *text = rewritten(source);
+		bool same[2];
+		AUTO_FREE char *plain = edited(text, rng, false, &same[0]);
+		AUTO_FREE char *quick = edited(text, rng, true, &same[1]);
+
+		ck_assert_msg(strcmp(plain, quick) == 0 && same[0] == same[1] &&
+				      same[0] == (strcmp(text, quick) == 0),
+			      "seed %llu round %d: %s -> %s, %s", (unsigned long long)seed, i, text, plain,
+			      quick);
+		json_decref(value);
+	}
+}
+END_TEST
+
 /* The document after a patch; "422", "panic", or "!" and the text of a complaint. Caller frees. */
 static char *patched(const char *doc, const char *patch)
 {
@@ -399,6 +469,7 @@ int main(void)
 		a_broken_document_is_refused_in_gos_words,
 		nesting_has_a_limit,
 		what_is_written_says_the_same_as_jansson_reads,
+		what_was_not_edited_is_copied_and_what_was_is_written_anew,
 		a_test_for_null_asks_for_absence_below_a_parent_that_is_there,
 		operations_deviate_from_the_rfc_as_the_library_does,
 		operations_see_what_earlier_ones_did,
