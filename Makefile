@@ -188,7 +188,7 @@ hotpath-build: $(HOTPATH_BIN)
 # with lib/base and tests/support and nothing else of ours; LIBBENCH is what unit tests and the report share.
 LIBBENCH      := $(BUILD)/libbench.a
 LIBBENCH_SRC  := $(addprefix tests/bench/,samples.c stats.c figure.c target.c targets.c chart.c charts.c svg.c frame.c)
-BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw report sockets)
+BENCH_BIN     := $(addprefix $(BUILD)/tests/bench/,bench raw report sockets bare scan)
 BENCH_SUPPORT := $(call objs,$(wildcard tests/support/api*.c) tests/support/process.c $(wildcard lib/base/*.c))
 bench_objs     = $(call objs,$(addprefix tests/bench/,$(addsuffix .c,$(1))))
 
@@ -198,13 +198,16 @@ $(LIBBENCH): $(call objs,$(LIBBENCH_SRC))
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/tests/bench/bench: $(call objs,$(wildcard tests/bench/scenario_*.c)) \
-  $(call bench_objs,main cluster meter observer subject turn watch wire)
+  $(call bench_objs,main cluster meter observer sim subject turn watch wire)
 $(BUILD)/tests/bench/raw: $(call bench_objs,raw raw_read patcher meter watch wire)
 $(BUILD)/tests/bench/report: $(call bench_objs,report)
 $(BUILD)/tests/bench/sockets: $(call bench_objs,sockets meter requests)
+# It judges nothing: it measures the controller's own readers.
+$(BUILD)/tests/bench/scan: $(call bench_objs,scan meter stay wire) $(LIBCONTROLLER) $(LIBVSOCK)
+$(BUILD)/tests/bench/bare: $(call bench_objs,bare curl_loop meter requests wire)
 $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBBENCH) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBBENCH) $(filter %.a,$^) $(LIBS)
 
 $(BUILD)/tests/unit/test_bench: LIBS := $(LIBBENCH) $(LIBVSOCK) $(LIBS)
 $(BUILD)/tests/unit/test_bench: $(LIBBENCH)

@@ -75,6 +75,41 @@ static const struct chart_plan_group in_flight[] = {
 	{"64", "knee-64", "rate", NULL, 64}, {NULL, NULL, NULL, NULL, 0},
 };
 
+static const struct chart_plan_series growers[] = {
+	{"controller", "this controller", BLUE}, {"peer-rs", "kube-rs", ORANGE},
+	{"peer-go", "client-go", GREEN},         {"raw", "read to nowhere", GREY},
+	{"scan", "scan in memory", PURPLE},      {NULL, NULL, 0},
+};
+
+static const struct chart_plan_group growth_ready[] = {
+	{"1,000", "apisim-cold-1000", "ready_ms", NULL, 1000},
+	{"10,000", "apisim-cold-10000", "ready_ms", NULL, 10000},
+	{"100,000", "apisim-cold-100000", "ready_ms", NULL, 100000},
+	{"1,000,000", "apisim-cold-1000000", "ready_ms", NULL, 1000000},
+	{NULL, NULL, NULL, NULL, 0},
+};
+
+static const struct chart_plan_group growth_memory[] = {
+	{"1,000", "apisim-cold-1000", "rss_kb", NULL, 1000},
+	{"10,000", "apisim-cold-10000", "rss_kb", NULL, 10000},
+	{"100,000", "apisim-cold-100000", "rss_kb", NULL, 100000},
+	{"1,000,000", "apisim-cold-1000000", "rss_kb", NULL, 1000000},
+	{NULL, NULL, NULL, NULL, 0},
+};
+
+static const struct chart_plan_group apisim_cpu[] = {
+	{"an assignment", "apisim-assign", "cpu_us", NULL, 0},
+	{"a watch event", "apisim-churn", "cpu_us", NULL, 0},
+	{NULL, NULL, NULL, NULL, 0},
+};
+
+static const struct chart_plan_series parts[] = {
+	{"controller", "this controller", BLUE},
+	{"bare", "bare libcurl loop", GREY},
+	{"scan", "scan in memory", PURPLE},
+	{NULL, NULL, 0},
+};
+
 const struct chart_plan chart_plans[] = {
 	{"latency", "From ADDED to a CID that everybody sees", "ms", NULL, true, 1, everybody, latencies},
 	{"rate", "VMIs served a second", "/s", NULL, false, 1, everybody, rates},
@@ -84,6 +119,9 @@ const struct chart_plan chart_plans[] = {
 	 readers, ready},
 	{"knee", "Raw PATCHes a second by how many are in flight", "writes/s", "in flight", false, 1,
 	 protocols, in_flight},
+	{"apisim-cpu", "CPU time on apisim", "µs", NULL, false, 1, parts, apisim_cpu},
+	{"growth-ready", "Cold start to ready on apisim", "s", "VMIs", true, 0.001, growers, growth_ready},
+	{"growth-memory", "Memory at ready", "MB RSS", "VMIs", true, 1.0 / 1024, growers, growth_memory},
 };
 
 const size_t chart_plans_len = ARRAY_LEN(chart_plans);

@@ -28,7 +28,9 @@ static const char usage[] = "usage: bench --list\n"
 			    "                     the programs; those that are not given are left out\n";
 
 static const struct bench_scenario *const scenarios[] = {
-	&scenario_knee, &scenario_steady, &scenario_storm, &scenario_gate, &scenario_cold, &scenario_churn,
+	&scenario_knee,         &scenario_steady,      &scenario_storm,       &scenario_gate,
+	&scenario_cold,         &scenario_churn,       &scenario_apisim_rate, &scenario_apisim_assign,
+	&scenario_apisim_churn, &scenario_apisim_cold,
 };
 
 /* A port of its own choice, so that nothing has to be free. As itself and next to nobody, since no KubeVirt

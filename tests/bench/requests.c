@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void requests_init(struct requests *r, uint32_t first_cid)
+void requests_init(struct requests *r, const char *server, uint32_t first_cid)
 {
-	*r = (struct requests){.next_cid = first_cid};
+	*r = (struct requests){.server = server, .next_cid = first_cid};
 }
 
 void requests_free(struct requests *r)
 {
 	for (size_t i = 0; i < r->len; i++) {
-		free(r->list[i].path);
+		free(r->list[i].url);
 		free(r->list[i].body);
 	}
 	free(r->list);
@@ -42,9 +42,10 @@ int requests_add(struct requests *r, const struct frame_vmi *vmi)
 	if (r->len == r->room && grow(r) != 0)
 		return -ENOMEM;
 	request = &r->list[r->len];
-	if (asprintf(&request->path,
-		     "/apis/kubevirt.io/v1/namespaces/%.*s/virtualmachineinstances/" FRAME_VMI_PREFIX "%06ld",
-		     (int)vmi->namespace.len, vmi->namespace.at, vmi->number) < 0)
+	if (asprintf(&request->url,
+		     "%s/apis/kubevirt.io/v1/namespaces/%.*s/virtualmachineinstances/" FRAME_VMI_PREFIX
+		     "%06ld",
+		     r->server, (int)vmi->namespace.len, vmi->namespace.at, vmi->number) < 0)
 		return -ENOMEM;
 	len = asprintf(&request->body,
 		       "[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"%.*s\"},"
@@ -53,7 +54,7 @@ int requests_add(struct requests *r, const struct frame_vmi *vmi)
 		       "{\"op\":\"add\",\"path\":\"/status/VSOCKCID\",\"value\":%u}]",
 		       (int)vmi->uid.len, vmi->uid.at, (int)vmi->phase.len, vmi->phase.at, r->next_cid);
 	if (len < 0) {
-		free(request->path);
+		free(request->url);
 		return -ENOMEM;
 	}
 	request->body_len = (size_t)len;

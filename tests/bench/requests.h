@@ -11,7 +11,7 @@
 #include "bench/frame.h"
 
 struct request {
-	char *path;
+	char *url;
 	char *body; /* the JSON patch of controller/vmi_patch.h */
 	size_t body_len;
 };
@@ -20,12 +20,14 @@ struct requests {
 	struct request *list;
 	size_t len;
 	size_t room;
+	const char *server;
 	uint32_t next_cid;
 };
 
-/** The first CID that is given is @first_cid, the next one that and one, and so on. requests_free() is due.
+/** @server, borrowed, is what URLs begin with; it may be "". The first CID that is given is @first_cid, the
+ * next one that and one, and so on. requests_free() is due.
  */
-void requests_init(struct requests *r, uint32_t first_cid);
+void requests_init(struct requests *r, const char *server, uint32_t first_cid);
 void requests_free(struct requests *r);
 
 /** Adds the write for @vmi where it waits for a CID. Returns 0 or -ENOMEM. */

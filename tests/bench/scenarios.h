@@ -13,6 +13,11 @@ extern const struct bench_scenario scenario_gate;
 extern const struct bench_scenario scenario_cold;
 extern const struct bench_scenario scenario_churn;
 
+extern const struct bench_scenario scenario_apisim_rate;
+extern const struct bench_scenario scenario_apisim_assign;
+extern const struct bench_scenario scenario_apisim_churn;
+extern const struct bench_scenario scenario_apisim_cold;
+
 /** Lets raw write as scenario_knee found best in this run; where that was not run, with 16 in flight over
  * HTTP/1.1. */
 void knee_apply(struct bench *b);

@@ -3,6 +3,7 @@
  * loopback. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "bench/meter.h"
 #include "bench/raw_read.h"
 #include "bench/requests.h"
+#include "support/api_config.h"
 
 #define EXIT_USAGE      2
 #define ROOM            ((size_t)256 << 10)
@@ -25,12 +27,13 @@
 #define VMIS            "/apis/kubevirt.io/v1/virtualmachineinstances"
 
 static const char usage[] =
-	"usage: sockets PORT patch|get CONNECTIONS   give each VMI that waits for a CID one, or read each of "
-	"them\n"
-	"       sockets PORT pages LIMIT             the list of all VMIs\n"
-	"       sockets PORT stream                  the same as a stream of events\n"
-	"       sockets PORT watch                   read until the server or SIGTERM ends it\n"
-	"Says `done COUNT BYTES SECONDS` (of the pages, COUNT is how many they were).\n";
+	"usage: sockets --kubeconfig FILE patch|get N   give each VMI that waits for a CID one, or read each "
+	"of them,\n"
+	"                                              on N connections\n"
+	"       sockets --kubeconfig FILE pages LIMIT   the list of all VMIs\n"
+	"       sockets --kubeconfig FILE stream        the same as a stream of events, and what changes "
+	"afterwards\n"
+	"Says `done COUNT BYTES SECONDS` (of the pages, COUNT is how many they were), and ends on SIGTERM.\n";
 
 static void say_done(size_t count, size_t bytes, long long from_us)
 {
@@ -118,17 +121,15 @@ static size_t drain(int fd, bool to_mark)
 	return bytes;
 }
 
-static int run_stream(int port, bool to_mark)
+static int run_stream(int port)
 {
 	long long from = meter_now_us();
 	int fd = dial(port);
-	size_t bytes;
 
-	if (fd < 0 ||
-	    !send_get(fd, to_mark ? VMIS "?" RAW_READ_STREAM : VMIS "?watch=1&timeoutSeconds=86400"))
+	if (fd < 0 || !send_get(fd, VMIS "?" RAW_READ_STREAM))
 		return fail("stream");
-	bytes = drain(fd, to_mark);
-	say_done(1, bytes, from);
+	say_done(1, drain(fd, true), from);
+	(void)drain(fd, false);
 	close(fd);
 	return EXIT_SUCCESS;
 }
@@ -190,11 +191,11 @@ static bool send_request(int fd, const struct request *r, bool get)
 	int len;
 
 	if (get)
-		return send_get(fd, r->path);
+		return send_get(fd, r->url);
 	len = snprintf(text, sizeof(text),
 		       "PATCH %s HTTP/1.1\r\nHost: sim\r\nContent-Type: application/json-patch+json\r\n"
 		       "Content-Length: %zu\r\n\r\n%s",
-		       r->path, r->body_len, r->body);
+		       r->url, r->body_len, r->body);
 	return len < (int)sizeof(text) && send_all(fd, text, (size_t)len);
 }
 
@@ -273,7 +274,7 @@ static int collect(struct collector *c, int port)
 	int fd = dial(port);
 	size_t n = 1;
 
-	requests_init(&c->requests, FIRST_CID);
+	requests_init(&c->requests, "", FIRST_CID);
 	frame_reader_init(&frames, on_frame, c);
 	if (fd < 0 || !send_get(fd, VMIS "?" RAW_READ_STREAM))
 		return fail("stream");
@@ -337,20 +338,49 @@ static int run_pages(int port, size_t limit)
 	return EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv)
+static void on_term(int number)
 {
-	int port = argc > 2 ? (int)strtol(argv[1], NULL, 10) : 0;
-	const char *what = argc > 2 ? argv[2] : "";
-	size_t n = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+	(void)number;
+	_exit(EXIT_SUCCESS);
+}
 
-	if (port > 0 && argc == 4 && n > 0 && n <= CONNECTIONS_MAX && strcmp(what, "patch") == 0)
-		return run_requests(port, false, n);
-	if (port > 0 && argc == 4 && n > 0 && n <= CONNECTIONS_MAX && strcmp(what, "get") == 0)
-		return run_requests(port, true, n);
-	if (port > 0 && argc == 4 && strcmp(what, "pages") == 0)
+static int run(int port, const char *what, size_t n)
+{
+	bool get = strcmp(what, "get") == 0;
+
+	if ((get || strcmp(what, "patch") == 0) && n > 0 && n <= CONNECTIONS_MAX)
+		return run_requests(port, get, n);
+	if (strcmp(what, "pages") == 0)
 		return run_pages(port, n);
-	if (port > 0 && argc == 3 && (strcmp(what, "stream") == 0 || strcmp(what, "watch") == 0))
-		return run_stream(port, strcmp(what, "stream") == 0);
+	if (strcmp(what, "stream") == 0)
+		return run_stream(port);
 	(void)fputs(usage, stderr);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct api_config config;
+	struct error err = {0};
+	int port = 0;
+	int rc;
+
+	if (argc < 4 || argc > 5 || strcmp(argv[1], "--kubeconfig") != 0) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (api_config_load(&config, argv[2], &err) != 0) {
+		(void)fprintf(stderr, "sockets: %s\n", err.message);
+		return EXIT_FAILURE;
+	}
+	if (sscanf(config.server, "http://127.0.0.1:%d", &port) != 1) {
+		(void)fprintf(stderr, "sockets: not an apisim: %s\n", config.server);
+		return EXIT_FAILURE;
+	}
+	api_config_free(&config);
+	(void)signal(SIGTERM, on_term);
+	rc = run(port, argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 0);
+	while (rc == EXIT_SUCCESS)
+		pause();
+	return rc;
 }

@@ -1,0 +1,110 @@
+/* apisim-cold: cold starts with 1,000 to 1,000,000 VMIs that hold a CID, on a server that sends as fast as a
+ * client can read. Beside the controller and the peers: a reader to nowhere with the same request, and the
+ * scan of as many VMIs in memory. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "bench/scenarios.h"
+#include "bench/sim.h"
+
+struct stage {
+	const char *name;
+	size_t vmis;
+	unsigned int peer_rounds; /* at most: minutes for each of them at the end */
+};
+
+static const struct stage stages[] = {
+	{"apisim-cold-1000", 1000, 100},
+	{"apisim-cold-10000", 10000, 100},
+	{"apisim-cold-100000", 100000, 100},
+	{"apisim-cold-1000000", 1000000, 2},
+};
+
+/* What was used up to the moment at which it was ready, and what it has then. */
+static int measure(struct turn *t, const char *stage, const struct turn_mark *mark, struct error *err)
+{
+	int rc = turn_await_ready(t, err);
+	struct turn_mark now;
+
+	if (rc != 0)
+		return rc;
+	turn_mark(t, &now);
+	turn_add(t, stage, "cpu_us", (double)now.cpu_us);
+	turn_add_memory(t, stage);
+	turn_add(t, stage, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
+	turn_add(t, stage, "server_cpu_ms", (double)(now.server_cpu_us - mark->server_cpu_us) / 1000);
+	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
+}
+
+static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, const char *stage,
+		    struct error *err)
+{
+	struct turn_mark mark = {.server_cpu_us = meter_cpu_us(b->server)};
+	struct turn turn;
+	int rc = turn_start(&turn, b, round, subject, 0, err);
+
+	bench_say("%s: round %u, %s", stage, round + 1, subject->name);
+	return rc == 0 ? turn_end(&turn, measure(&turn, stage, &mark, err), err) : rc;
+}
+
+static int scan(struct bench *b, unsigned int round, const struct stage *stage, size_t vmis,
+		struct error *err)
+{
+	struct sim_scan s;
+	int rc = sim_scan(b, round, &s, err);
+
+	return rc == 0 ? samples_add(b->samples, stage->name, "scan", round, "ready_ms",
+				     s.listed_wall_us * (double)vmis / 1000)
+		       : rc;
+}
+
+static bool is_peer(const struct bench *b, const struct subject *s)
+{
+	return s == &b->subjects[BENCH_SUBJECT_PEER_RS] || s == &b->subjects[BENCH_SUBJECT_PEER_GO];
+}
+
+static int run_round(struct bench *b, unsigned int round, const struct stage *stage,
+		     const struct subject *reader, struct error *err)
+{
+	const struct subject *list[BENCH_SUBJECTS] = {reader};
+	size_t n = 1;
+
+	for (size_t k = 0; k < BENCH_SUBJECT_RAW; k++)
+		if (b->subjects[k].path != NULL &&
+		    (!is_peer(b, &b->subjects[k]) || round < stage->peer_rounds))
+			list[n++] = &b->subjects[k];
+	for (size_t i = 0; i < n; i++) {
+		const struct subject *subject = list[bench_place(round, i, n)];
+
+		if (run_turn(b, round, subject, stage->name, err) != 0)
+			bench_turn_failed(b, stage->name, subject->name, round, err);
+	}
+	return 0;
+}
+
+static int run(struct bench *b, struct error *err)
+{
+	struct sim_helper reader;
+	int rc = 0;
+
+	sim_helper(&reader, BENCH_RAW, "bare", "ready ", "read", NULL);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(stages); i++) {
+		size_t vmis = bench_size(b, stages[i].vmis, stages[i].vmis / 10);
+
+		rc = sim_populate(b, vmis, CLUSTER_SERVED, err);
+		for (unsigned int round = 0; rc == 0 && round < b->rounds; round++) {
+			rc = run_round(b, round, &stages[i], &reader.subject, err);
+			if (rc == 0)
+				rc = scan(b, round, &stages[i], vmis, err);
+		}
+	}
+	return rc;
+}
+
+const struct bench_scenario scenario_apisim_cold = {
+	.name = "apisim-cold",
+	.server = "apisim",
+	.what = "cold starts with 1,000 to 1,000,000 VMIs",
+	.run = run,
+};
