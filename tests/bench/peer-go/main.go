@@ -1,0 +1,52 @@
+// peer-go: gives VMIs their CID, as well as client-go can. A peer for tests/bench, not a product: no leader election,
+// no metrics, no events, no stripes; see ../peers.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const exitUsage = 2
+
+func newClient(file string) (*rest.RESTClient, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules() // $KUBECONFIG, ~/.kube/config
+	rules.ExplicitPath = file
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.GroupVersion = &groupVersion
+	config.APIPath = "/apis"
+	config.NegotiatedSerializer = negotiatedSerializer()
+	config.QPS = -1
+	return rest.RESTClientFor(config)
+}
+
+func main() {
+	kubeconfig := flag.String("kubeconfig", "", "`FILE` that says where the API server is (default $KUBECONFIG)")
+	ignoreGate := flag.Bool("ignore-gate", false, "serve whatever the KubeVirt CR says")
+	workers := flag.Int("workers", 16, "writes in flight")
+	flag.Parse()
+	if flag.NArg() > 0 || *workers < 1 {
+		flag.Usage()
+		os.Exit(exitUsage)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	client, err := newClient(*kubeconfig)
+	if err == nil {
+		err = newPeer(client, *ignoreGate).run(ctx, *workers)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "peer-go: %v\n", err)
+		os.Exit(1)
+	}
+}
