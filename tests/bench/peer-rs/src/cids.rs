@@ -5,16 +5,16 @@ use rustc_hash::FxHashMap;
 
 use crate::vmi::Uid;
 
-pub const MIN_CID: u32 = 3;
-pub const MAX_CID: u32 = 2_147_483_647;
+const MIN_CID: u32 = 3;
+const MAX_CID: u32 = 2_147_483_647;
 
 const NO_CID: u32 = 0;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum State {
+#[derive(Clone, Copy, PartialEq)]
+enum State {
     /// In the queue of those to be served.
     Waiting,
-    /// A write is under way, or will be repeated.
+    /// A write is under way, or a pause before the next try.
     Writing,
     /// The server has answered that it has the CID; no event has shown it yet.
     Written,
@@ -61,7 +61,7 @@ impl Cids {
 
     /// The server has answered a write so.
     pub fn written(&mut self, uid: Uid, cid: u32) {
-        if self.is(uid, State::Writing) {
+        if self.vmis.get(&uid).is_some_and(|r| r.state == State::Writing) {
             self.hold(uid, cid, State::Written);
         }
     }
@@ -78,11 +78,13 @@ impl Cids {
         }
     }
 
-    /// A VMI that neither waits nor has a CID. Where it was to be given one it need not be any more; where a CID was
-    /// drawn for it already, it stays drawn until the VMI is gone.
+    /// A VMI that neither waits nor has a CID: nothing is to be written any more. Where a CID was drawn for it already, it
+    /// stays drawn until the VMI is gone.
     pub fn pass(&mut self, uid: Uid) {
+        let list = self.list;
         if let Some(record) = self.vmis.get_mut(&uid) {
-            record.list = self.list;
+            record.list = list;
+            record.state = State::Shown;
             if record.cid == NO_CID {
                 self.vmis.remove(&uid);
             }
@@ -110,9 +112,10 @@ impl Cids {
         Some(record.cid)
     }
 
-    /// True while a write for it makes sense.
-    pub fn is(&self, uid: Uid, state: State) -> bool {
-        self.vmis.get(&uid).is_some_and(|r| r.state == state)
+    /// The write has failed. True where the VMI has to be put into the queue again.
+    pub fn wait_again(&mut self, uid: Uid) -> bool {
+        let record = self.vmis.get_mut(&uid).filter(|r| r.state == State::Writing);
+        record.map(|r| r.state = State::Waiting).is_some()
     }
 
     /// A new list begins: what it does not show is gone.

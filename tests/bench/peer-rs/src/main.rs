@@ -15,14 +15,14 @@ use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt};
 use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-use cids::{Cids, State};
+use cids::Cids;
 use kubevirt::{Gate, KubeVirt};
 use vmi::{CidPatch, Place, Uid, Vmi};
 
@@ -40,11 +40,10 @@ struct Options {
     ignore_gate: bool,
 }
 
-/// A CID on its way to a VMI.
+/// A VMI that is to be given a CID.
 struct Job {
     uid: Uid,
     place: Place,
-    cid: u32,
     tries: u32,
 }
 
@@ -55,7 +54,7 @@ struct Peer {
     ignore_gate: bool,
     gate: Gate,
     cids: Cids,
-    queue: VecDeque<(Uid, Place)>,
+    queue: VecDeque<Job>,
     seen: usize,
     listed: bool,
 }
@@ -88,24 +87,31 @@ impl Peer {
             (Some(cid), _) => self.cids.show(vmi.uid, cid),
             (None, Some(place)) => {
                 if self.cids.wait(vmi.uid, listed) {
-                    self.queue.push_back((vmi.uid, place));
+                    self.queue.push_back(Job { uid: vmi.uid, place, tries: 0 });
                 }
             }
             (None, None) => self.cids.pass(vmi.uid),
         }
     }
 
-    /// The next write, once all CIDs in use are known and while the gate is on.
-    fn next_job(&mut self) -> Option<Job> {
+    /// The next write and its CID, once all CIDs in use are known and while the gate is on.
+    fn next_job(&mut self) -> Option<(Job, u32)> {
         if !self.listed || !(self.ignore_gate || self.gate.is_on()) {
             return None;
         }
-        while let Some((uid, place)) = self.queue.pop_front() {
-            if let Some(cid) = self.cids.draw(uid) {
-                return Some(Job { uid, place, cid, tries: 0 });
+        while let Some(job) = self.queue.pop_front() {
+            if let Some(cid) = self.cids.draw(job.uid) {
+                return Some((job, cid));
             }
         }
         None
+    }
+
+    /// A job that has failed has had its pause.
+    fn again(&mut self, job: Job) {
+        if self.cids.wait_again(job.uid) {
+            self.queue.push_back(job);
+        }
     }
 
     /// A write has ended. Returns the job where it has to be tried again.
@@ -123,17 +129,18 @@ impl Peer {
             }
             Err(e) => e.to_string(),
         };
-        eprintln!("peer-rs: {}/{}: {problem}", job.place.namespace, job.place.name);
+        eprintln!("peer-rs: {}: {problem}", job.place);
         job.tries += 1;
         Some(job)
     }
 }
 
-async fn write(client: Client, job: Job) -> (Job, Result<Vmi, kube::Error>) {
-    let vmis: Api<Vmi> = Api::namespaced(client, &job.place.namespace);
-    let patch = Patch::Merge(CidPatch::new(job.uid, job.cid));
+async fn write(client: Client, job: Job, cid: u32) -> (Job, Result<Vmi, kube::Error>) {
+    let (namespace, name) = job.place.split();
+    let vmis: Api<Vmi> = Api::namespaced(client, namespace);
+    let patch = Patch::Merge(CidPatch::new(job.uid, cid));
     let params = PatchParams::default();
-    let result = match timeout(WRITE_TIMEOUT, vmis.patch(&job.place.name, &params, &patch)).await {
+    let result = match timeout(WRITE_TIMEOUT, vmis.patch(name, &params, &patch)).await {
         Ok(result) => result,
         Err(elapsed) => Err(kube::Error::Service(elapsed.into())),
     };
@@ -194,9 +201,9 @@ async fn run(config: Config, ignore_gate: bool) -> Result<(), Box<dyn std::error
 
     loop {
         while writes.len() < IN_FLIGHT
-            && let Some(job) = peer.next_job()
+            && let Some((job, cid)) = peer.next_job()
         {
-            writes.push(write(peer.client.clone(), job));
+            writes.push(write(peer.client.clone(), job, cid));
         }
         tokio::select! {
             biased;
@@ -207,11 +214,7 @@ async fn run(config: Config, ignore_gate: bool) -> Result<(), Box<dyn std::error
                     pauses.push(pause(job));
                 }
             }
-            Some(job) = pauses.next() => {
-                if peer.cids.is(job.uid, State::Writing) {
-                    writes.push(write(peer.client.clone(), job));
-                }
-            }
+            Some(job) = pauses.next() => peer.again(job),
             item = kubevirts.next() => {
                 if let Some(event) = take(item, &peer.client, &mut kubevirts) {
                     peer.gate.see(event);

@@ -13,11 +13,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Uid(pub u64, pub u64);
 
-/// Where a VMI is found.
+/// Where a VMI is found: namespace/name, in one piece of memory since thousands may wait.
 #[derive(Clone, Debug)]
-pub struct Place {
-    pub namespace: Box<str>,
-    pub name: Box<str>,
+pub struct Place(Box<str>);
+
+impl Place {
+    fn new(namespace: &str, name: &str) -> Self {
+        Self([namespace, name].join("/").into())
+    }
+
+    pub fn split(&self) -> (&str, &str) {
+        self.0.split_once('/').unwrap_or(("", &self.0))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// One VMI as an event or an answer shows it.
@@ -145,10 +158,7 @@ impl<'de> Deserialize<'de> for Vmi {
         Ok(Self {
             uid: metadata.uid,
             cid: status.cid,
-            waits: waits.then(|| Place {
-                namespace: metadata.namespace.into(),
-                name: metadata.name.into(),
-            }),
+            waits: waits.then(|| Place::new(&metadata.namespace, &metadata.name)),
             meta: ObjectMeta { resource_version: metadata.resource_version, ..ObjectMeta::default() },
         })
     }
