@@ -8,19 +8,18 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mailru/easyjson/jlexer"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// codec reads what the API server sends in one pass and keeps only what vmi and kubeVirt keep. apimachinery's own
-// JSON serializer goes over the bytes of an event six times (frame, copy, event, raw object, kind, object) by
-// reflection: with it, the same program takes several times the CPU and the memory.
+// codec reads what the API server sends in one pass and keeps only what the types keep. apimachinery's own JSON
+// serializer (--stock-codec) goes over the bytes of an event six times (frame, copy, event, raw object, kind,
+// object), by reflection: peers.md says what that costs.
 type codec struct{}
 
-func negotiatedSerializer() runtime.NegotiatedSerializer {
+func leanSerializer() runtime.NegotiatedSerializer {
 	return runtime.NewSimpleNegotiatedSerializer(runtime.SerializerInfo{
 		MediaType:        runtime.ContentTypeJSON,
 		MediaTypeType:    "application",
@@ -41,33 +40,33 @@ func (codec) Encode(runtime.Object, io.Writer) error {
 func (codec) Decode(data []byte, _ *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	kind := kindOf(data)
 	gvk := groupVersion.WithKind(kind)
-	l := jlexer.Lexer{Data: data}
+	r := reader{data: data}
 	var out runtime.Object
 	switch kind {
 	case "VirtualMachineInstance":
-		v, ok := into.(*vmi)
+		v, ok := into.(*VirtualMachineInstance)
 		if !ok {
-			v = &vmi{}
+			v = &VirtualMachineInstance{}
 		}
-		v.decode(&l)
+		v.decode(&r)
 		out = v
 	case "KubeVirt":
-		k := &kubeVirt{}
-		k.decode(&l)
+		k := &KubeVirt{}
+		k.decode(&r)
 		out = k
 	case "VirtualMachineInstanceList":
-		list := &vmiList{}
-		list.ListMeta = decodeList(&l, func(l *jlexer.Lexer) {
-			var v vmi
-			v.decode(l)
+		list := &VirtualMachineInstanceList{}
+		list.ListMeta = decodeList(&r, func() {
+			var v VirtualMachineInstance
+			v.decode(&r)
 			list.Items = append(list.Items, v)
 		})
 		out = list
 	case "KubeVirtList":
-		list := &kubeVirtList{}
-		list.ListMeta = decodeList(&l, func(l *jlexer.Lexer) {
-			var k kubeVirt
-			k.decode(l)
+		list := &KubeVirtList{}
+		list.ListMeta = decodeList(&r, func() {
+			var k KubeVirt
+			k.decode(&r)
 			list.Items = append(list.Items, k)
 		})
 		out = list
@@ -78,198 +77,130 @@ func (codec) Decode(data []byte, _ *schema.GroupVersionKind, into runtime.Object
 	default:
 		return nil, nil, fmt.Errorf("unexpected kind %q", kind)
 	}
-	l.Consumed()
-	return out, &gvk, l.Error()
+	return out, &gvk, r.err
 }
 
 // kindOf looks for the object's kind. The server writes it before metadata, spec and status.
 func kindOf(data []byte) string {
-	var kind string
-	l := jlexer.Lexer{Data: data}
-	l.Delim('{')
-	for kind == "" && !l.IsDelim('}') && l.Ok() {
-		key := l.UnsafeFieldName(false)
-		l.WantColon()
-		if key == "kind" && !l.IsNull() {
-			kind = l.String()
+	r := reader{data: data}
+	for r.take('{') || r.take(',') {
+		key, _ := r.raw()
+		if !r.take(':') {
 			break
 		}
-		l.SkipRecursive()
-		l.WantComma()
+		if string(key) == "kind" {
+			return r.text()
+		}
+		r.skip()
 	}
-	return kind
+	return ""
 }
 
-// fields calls field for each field of an object; field has to read the value.
-func fields(l *jlexer.Lexer, field func(key string)) {
-	if l.IsNull() {
-		l.Skip()
-		return
-	}
-	l.Delim('{')
-	for !l.IsDelim('}') && l.Ok() {
-		key := l.UnsafeFieldName(false)
-		l.WantColon()
-		field(key)
-		l.WantComma()
-	}
-	l.Delim('}')
-}
+var (
+	deleted          metav1.Time // when, nobody asks
+	initialEventsEnd = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+)
 
-func text(l *jlexer.Lexer) string {
-	if l.IsNull() {
-		l.Skip()
-		return ""
-	}
-	return l.String()
-}
-
-func isTrue(l *jlexer.Lexer) bool {
-	if l.IsNull() {
-		l.Skip()
-		return false
-	}
-	return l.Bool()
-}
-
-func (m *meta) decode(l *jlexer.Lexer) {
-	fields(l, func(key string) {
+func (m *Meta) decode(r *reader) {
+	r.fields(func(key string) {
 		switch key {
 		case "namespace":
-			m.namespace = namespaces.intern(l)
+			m.Namespace = names.intern(r.bytes())
 		case "name":
-			m.name = text(l)
+			m.Name = r.text()
 		case "uid":
-			m.uid = types.UID(text(l))
+			m.UID = types.UID(r.text())
 		case "resourceVersion":
-			m.resourceVersion = text(l)
+			m.ResourceVersion = r.text()
 		case "deletionTimestamp":
-			m.deleting = !l.IsNull()
-			l.SkipRecursive()
+			if !r.null() {
+				m.DeletionTimestamp = &deleted
+				r.skip()
+			}
 		case "annotations":
 			// Those of a bookmark behind initial events; other objects are not asked for theirs.
-			m.initialEnd = bytes.Contains(l.Raw(), []byte(metav1.InitialEventsAnnotationKey))
+			start := r.pos
+			r.skip()
+			if bytes.Contains(r.data[start:r.pos], []byte(metav1.InitialEventsAnnotationKey)) {
+				m.Annotations = initialEventsEnd
+			}
 		default:
-			l.SkipRecursive()
+			r.skip()
 		}
 	})
 }
 
-func (v *vmi) decode(l *jlexer.Lexer) {
-	fields(l, func(key string) {
+func (v *VirtualMachineInstance) decode(r *reader) {
+	r.fields(func(key string) {
 		switch key {
 		case "metadata":
-			v.meta.decode(l)
+			v.Meta.decode(r)
 		case "spec":
-			within(l, "domain", func() {
-				within(l, "devices", func() {
-					within(l, "autoattachVSOCK", func() { v.wants = isTrue(l) })
+			r.within("domain", func() {
+				r.within("devices", func() {
+					r.within("autoattachVSOCK", func() { v.Spec.Domain.Devices.AutoattachVSOCK = r.isTrue() })
 				})
 			})
 		case "status":
-			fields(l, func(key string) {
-				switch key {
-				case "phase":
-					v.started = isStarted(l)
-				case "VSOCKCID":
-					if l.IsNull() {
-						l.Skip()
-					} else {
-						v.cid = l.Uint32()
-					}
-				default:
-					l.SkipRecursive()
-				}
-			})
+			v.decodeStatus(r)
 		default:
-			l.SkipRecursive()
+			r.skip()
 		}
 	})
 }
 
-func isStarted(l *jlexer.Lexer) bool {
-	if l.IsNull() {
-		l.Skip()
-		return false
-	}
-	switch l.UnsafeString() {
-	case "", "Pending", "Scheduling":
-		return false
-	}
-	return true
+func (v *VirtualMachineInstance) decodeStatus(r *reader) {
+	r.fields(func(key string) {
+		switch key {
+		case "phase":
+			v.Status.Phase = names.intern(r.bytes())
+		case "VSOCKCID":
+			v.Status.VSOCKCID = r.uint32()
+		default:
+			r.skip()
+		}
+	})
 }
 
-func (k *kubeVirt) decode(l *jlexer.Lexer) {
-	fields(l, func(key string) {
+func (k *KubeVirt) decode(r *reader) {
+	r.fields(func(key string) {
 		switch key {
 		case "metadata":
-			k.meta.decode(l)
+			k.Meta.decode(r)
 		case "spec":
-			within(l, "configuration", func() {
-				within(l, "developerConfiguration", func() {
-					within(l, "featureGates", func() { k.vsock = hasVsock(l) })
+			r.within("configuration", func() {
+				r.within("developerConfiguration", func() {
+					r.within("featureGates", func() {
+						gates := &k.Spec.Configuration.DeveloperConfiguration.FeatureGates
+						r.items(func() { *gates = append(*gates, r.text()) })
+					})
 				})
 			})
 		default:
-			l.SkipRecursive()
+			r.skip()
 		}
 	})
 }
 
-func hasVsock(l *jlexer.Lexer) bool {
-	has := false
-	if l.IsNull() {
-		l.Skip()
-		return false
-	}
-	l.Delim('[')
-	for !l.IsDelim(']') && l.Ok() {
-		has = l.UnsafeString() == "VSOCK" || has
-		l.WantComma()
-	}
-	l.Delim(']')
-	return has
-}
-
-// within reads an object of which only the field name is wanted.
-func within(l *jlexer.Lexer, name string, read func()) {
-	fields(l, func(key string) {
-		if key == name {
-			read()
-		} else {
-			l.SkipRecursive()
-		}
-	})
-}
-
-func decodeList(l *jlexer.Lexer, item func(*jlexer.Lexer)) metav1.ListMeta {
+func decodeList(r *reader, item func()) metav1.ListMeta {
 	var meta metav1.ListMeta
-	fields(l, func(key string) {
+	r.fields(func(key string) {
 		switch key {
 		case "metadata":
-			fields(l, func(key string) {
+			r.fields(func(key string) {
 				switch key {
 				case "resourceVersion":
-					meta.ResourceVersion = text(l)
+					meta.ResourceVersion = r.text()
 				case "continue":
-					meta.Continue = text(l)
+					meta.Continue = r.text()
 				default:
-					l.SkipRecursive()
+					r.skip()
 				}
 			})
 		case "items":
-			if l.IsNull() {
-				l.Skip()
-				return
-			}
-			l.Delim('[')
-			for !l.IsDelim(']') && l.Ok() {
-				item(l)
-				l.WantComma()
-			}
-			l.Delim(']')
+			r.items(item)
 		default:
-			l.SkipRecursive()
+			r.skip()
 		}
 	})
 	return meta
@@ -298,18 +229,20 @@ func (eventCodec) Decode(data []byte, _ *schema.GroupVersionKind, into runtime.O
 			return into, nil, nil
 		}
 	}
-	l := jlexer.Lexer{Data: data}
-	fields(&l, func(key string) {
+	r := reader{data: data}
+	r.fields(func(key string) {
 		switch key {
 		case "type":
-			event.Type = text(&l)
+			event.Type = r.text()
 		case "object":
-			event.Object.Raw = l.Raw()
+			start := r.pos
+			r.skip()
+			event.Object.Raw = data[start:r.pos]
 		default:
-			l.SkipRecursive()
+			r.skip()
 		}
 	})
-	return into, nil, l.Error()
+	return into, nil, r.err
 }
 
 // lineFramer cuts a watch into its lines: one is one event.
@@ -326,31 +259,27 @@ type lineReader struct {
 	in *bufio.Reader
 }
 
-// Read reads one line, without its end, or as much of it as there is room for and says io.ErrShortBuffer.
-func (r *lineReader) Read(p []byte) (int, error) {
+// Read reads one line without its end, or as much of it as there is room for and then says io.ErrShortBuffer.
+func (l *lineReader) Read(p []byte) (int, error) {
 	n := 0
-	for {
-		room := len(p) - n
-		if room == 0 {
-			return n, io.ErrShortBuffer
-		}
-		if _, err := r.in.Peek(1); err != nil {
+	for n < len(p) {
+		if _, err := l.in.Peek(1); err != nil {
 			if err == io.EOF && n > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, err
 		}
-		chunk, _ := r.in.Peek(min(room, r.in.Buffered()))
-		end := bytes.IndexByte(chunk, '\n')
-		if end < 0 {
-			n += copy(p[n:], chunk)
-			_, _ = r.in.Discard(len(chunk))
+		chunk, _ := l.in.Peek(min(len(p)-n, l.in.Buffered()))
+		if end := bytes.IndexByte(chunk, '\n'); end >= 0 {
+			n += copy(p[n:], chunk[:end])
+			_, _ = l.in.Discard(end + 1)
+			if n > 0 {
+				return n, nil
+			}
 			continue
 		}
-		n += copy(p[n:], chunk[:end])
-		_, _ = r.in.Discard(end + 1)
-		if n > 0 {
-			return n, nil
-		}
+		n += copy(p[n:], chunk)
+		_, _ = l.in.Discard(len(chunk))
 	}
+	return n, io.ErrShortBuffer
 }

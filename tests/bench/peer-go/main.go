@@ -10,13 +10,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
 const exitUsage = 2
 
-func newClient(file string) (*rest.RESTClient, error) {
+func newClient(file string, stockCodec bool) (*rest.RESTClient, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules() // $KUBECONFIG, ~/.kube/config
 	rules.ExplicitPath = file
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
@@ -25,14 +26,30 @@ func newClient(file string) (*rest.RESTClient, error) {
 	}
 	config.GroupVersion = &groupVersion
 	config.APIPath = "/apis"
-	config.NegotiatedSerializer = negotiatedSerializer()
+	config.NegotiatedSerializer = leanSerializer()
+	if stockCodec {
+		config.NegotiatedSerializer = serializer.NewCodecFactory(newScheme()).WithoutConversion()
+	}
 	config.QPS = -1
 	return rest.RESTClientFor(config)
+}
+
+func run(ctx context.Context, kubeconfig string, stockCodec, ignoreGate bool, workers int) error {
+	client, err := newClient(kubeconfig, stockCodec)
+	if err != nil {
+		return err
+	}
+	peer, err := newPeer(client, ignoreGate)
+	if err != nil {
+		return err
+	}
+	return peer.run(ctx, workers)
 }
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "`FILE` that says where the API server is (default $KUBECONFIG)")
 	ignoreGate := flag.Bool("ignore-gate", false, "serve whatever the KubeVirt CR says")
+	stockCodec := flag.Bool("stock-codec", false, "decode with apimachinery's JSON serializer, as other programs do")
 	workers := flag.Int("workers", 16, "writes in flight")
 	flag.Parse()
 	if flag.NArg() > 0 || *workers < 1 {
@@ -41,11 +58,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	client, err := newClient(*kubeconfig)
-	if err == nil {
-		err = newPeer(client, *ignoreGate).run(ctx, *workers)
-	}
-	if err != nil {
+	if err := run(ctx, *kubeconfig, *stockCodec, *ignoreGate, *workers); err != nil {
 		fmt.Fprintf(os.Stderr, "peer-go: %v\n", err)
 		os.Exit(1)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -33,22 +34,22 @@ type peer struct {
 	gate       atomic.Bool
 }
 
-func newPeer(client *rest.RESTClient, ignoreGate bool) *peer {
+func newPeer(client *rest.RESTClient, ignoreGate bool) (*peer, error) {
+	informer, err := newInformer(client, vmis, &VirtualMachineInstance{})
 	return &peer{
 		client:     client,
-		vmis:       newInformer(client, vmis, &vmi{}),
+		vmis:       informer,
 		cids:       newCIDs(),
 		ignoreGate: ignoreGate,
 		queue:      workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
-	}
+	}, err
 }
 
-// newInformer has no transform: the codec does not read what a transform could drop.
-func newInformer(client *rest.RESTClient, resource string, example runtime.Object) cache.SharedIndexInformer {
+func newInformer(client *rest.RESTClient, resource string, example runtime.Object) (cache.SharedIndexInformer, error) {
 	request := func(options *metav1.ListOptions) *rest.Request {
 		return client.Get().Resource(resource).VersionedParams(options, metav1.ParameterCodec)
 	}
-	return cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
+	informer := cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return request(&options).Do(ctx).Get()
 		},
@@ -57,13 +58,22 @@ func newInformer(client *rest.RESTClient, resource string, example runtime.Objec
 			return request(&options).Watch(ctx)
 		},
 	}, example, cache.SharedIndexInformerOptions{})
+	return informer, informer.SetTransform(drop)
+}
+
+// drop removes what only the reflector needs. All the rest that is not needed is not in the types.
+func drop(obj any) (any, error) {
+	if o, ok := obj.(metav1.Object); ok {
+		o.SetAnnotations(nil)
+	}
+	return obj, nil
 }
 
 // run returns when ctx ends, or at once where it cannot start.
 func (p *peer) run(ctx context.Context, workers int) error {
 	handled, err := p.vmis.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { p.see(obj.(*vmi)) },
-		UpdateFunc: func(_, obj any) { p.see(obj.(*vmi)) },
+		AddFunc:    func(obj any) { p.see(obj.(*VirtualMachineInstance)) },
+		UpdateFunc: func(_, obj any) { p.see(obj.(*VirtualMachineInstance)) },
 		DeleteFunc: p.forget,
 	})
 	if err != nil {
@@ -86,11 +96,11 @@ func (p *peer) run(ctx context.Context, workers int) error {
 	return nil
 }
 
-func (p *peer) see(v *vmi) {
-	if v.cid != 0 {
-		p.cids.show(v.uid, v.cid)
+func (p *peer) see(v *VirtualMachineInstance) {
+	if v.Status.VSOCKCID != 0 {
+		p.cids.show(v.UID, v.Status.VSOCKCID)
 	} else if v.waits() && p.open() {
-		p.queue.Add(v.namespace + "/" + v.name)
+		p.queue.Add(v.Namespace + "/" + v.Name)
 	}
 }
 
@@ -98,8 +108,8 @@ func (p *peer) forget(obj any) {
 	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = gone.Obj
 	}
-	if v, ok := obj.(*vmi); ok {
-		p.cids.remove(v.uid)
+	if v, ok := obj.(*VirtualMachineInstance); ok {
+		p.cids.remove(v.UID)
 	}
 }
 
@@ -109,20 +119,24 @@ func (p *peer) open() bool {
 
 // followGate keeps p.gate: on while any KubeVirt CR has the gate. When it comes on, all that waits is queued.
 func (p *peer) followGate(ctx context.Context) error {
-	informer := newInformer(p.client, kubeVirts, &kubeVirt{})
+	informer, err := newInformer(p.client, kubeVirts, &KubeVirt{})
+	if err != nil {
+		return err
+	}
 	look := func() {
 		on := false
 		for _, obj := range informer.GetStore().List() {
-			on = on || obj.(*kubeVirt).vsock
+			gates := obj.(*KubeVirt).Spec.Configuration.DeveloperConfiguration.FeatureGates
+			on = on || slices.Contains(gates, "VSOCK")
 		}
 		if p.gate.Swap(on) || !on {
 			return
 		}
 		for _, obj := range p.vmis.GetStore().List() {
-			p.see(obj.(*vmi))
+			p.see(obj.(*VirtualMachineInstance))
 		}
 	}
-	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { look() },
 		UpdateFunc: func(_, _ any) { look() },
 		DeleteFunc: func(any) { look() },
@@ -152,41 +166,41 @@ func (p *peer) serve(ctx context.Context, key string) error {
 	if err != nil || !exists {
 		return err
 	}
-	v := obj.(*vmi)
+	v := obj.(*VirtualMachineInstance)
 	if !v.waits() || !p.open() {
 		return nil
 	}
-	cid, due := p.cids.draw(v.uid)
+	cid, due := p.cids.draw(v.UID)
 	if !due {
 		return nil
 	}
 	got, err := p.write(ctx, v, cid)
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
-		p.cids.remove(v.uid) // gone, or another object of that name: the watch says so, too
+		p.cids.remove(v.UID) // gone, or another object of that name: the watch says so, too
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if got.cid == 0 {
+	if got.Status.VSOCKCID == 0 {
 		return fmt.Errorf("the answer has no CID")
 	}
-	p.cids.wrote(v.uid, got.cid)
+	p.cids.wrote(v.UID, got.Status.VSOCKCID)
 	return nil
 }
 
 // write merges the CID in. The uid makes the server refuse it (422) where the name is another object's by now.
-func (p *peer) write(ctx context.Context, v *vmi, cid uint32) (*vmi, error) {
+func (p *peer) write(ctx context.Context, v *VirtualMachineInstance, cid uint32) (*VirtualMachineInstance, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	body := make([]byte, 0, 128)
 	body = append(body, `{"metadata":{"uid":"`...)
-	body = append(body, v.uid...)
+	body = append(body, v.UID...)
 	body = append(body, `"},"status":{"VSOCKCID":`...)
 	body = strconv.AppendUint(body, uint64(cid), 10)
 	body = append(body, `}}`...)
-	var got vmi
-	err := p.client.Patch(types.MergePatchType).Namespace(v.namespace).Resource(vmis).Name(v.name).
+	var got VirtualMachineInstance
+	err := p.client.Patch(types.MergePatchType).Namespace(v.Namespace).Resource(vmis).Name(v.Name).
 		Body(body).Do(ctx).Into(&got)
 	return &got, err
 }

@@ -8,61 +8,82 @@ import (
 
 var groupVersion = schema.GroupVersion{Group: "kubevirt.io", Version: "v1"}
 
-// object is what both kinds have in common for the codec.
-type object interface {
-	runtime.Object
-	metadata() *meta
+// VirtualMachineInstance is what is read and kept of one.
+type VirtualMachineInstance struct {
+	Meta `json:"metadata"`
+	Spec struct {
+		Domain struct {
+			Devices struct {
+				AutoattachVSOCK bool `json:"autoattachVSOCK"`
+			} `json:"devices"`
+		} `json:"domain"`
+	} `json:"spec"`
+	Status struct {
+		Phase    string `json:"phase"`
+		VSOCKCID uint32 `json:"VSOCKCID"` // 0: none
+	} `json:"status"`
 }
 
-// vmi is what is kept of a VirtualMachineInstance.
-type vmi struct {
-	meta
-	cid     uint32 // 0: none
-	wants   bool   // spec.domain.devices.autoattachVSOCK
-	started bool   // its phase is Scheduled or later
+// KubeVirt is what is read and kept of one.
+type KubeVirt struct {
+	Meta `json:"metadata"`
+	Spec struct {
+		Configuration struct {
+			DeveloperConfiguration struct {
+				FeatureGates []string `json:"featureGates"`
+			} `json:"developerConfiguration"`
+		} `json:"configuration"`
+	} `json:"spec"`
 }
 
-// kubeVirt is what is kept of a KubeVirt.
-type kubeVirt struct {
-	meta
-	vsock bool // the feature gate
+// VirtualMachineInstanceList is read only from servers without streaming lists.
+type VirtualMachineInstanceList struct {
+	metav1.ListMeta `json:"metadata"`
+	Items           []VirtualMachineInstance `json:"items"`
 }
 
-type vmiList struct {
-	metav1.ListMeta
-	Items []vmi
+// KubeVirtList, too.
+type KubeVirtList struct {
+	metav1.ListMeta `json:"metadata"`
+	Items           []KubeVirt `json:"items"`
 }
 
-type kubeVirtList struct {
-	metav1.ListMeta
-	Items []kubeVirt
+// waits is true for a VMI that is to be given a CID: it wants one, has none, is not being deleted and has not started.
+func (v *VirtualMachineInstance) waits() bool {
+	if !v.Spec.Domain.Devices.AutoattachVSOCK || v.Status.VSOCKCID != 0 || v.DeletionTimestamp != nil {
+		return false
+	}
+	switch v.Status.Phase {
+	case "", "Pending", "Scheduling":
+		return true
+	}
+	return false
 }
 
-// waits is true for a VMI that is to be given a CID.
-func (v *vmi) waits() bool {
-	return v.wants && v.cid == 0 && !v.started && !v.deleting
-}
-
-func (v *vmi) metadata() *meta      { return &v.meta }
-func (k *kubeVirt) metadata() *meta { return &k.meta }
-
-func (v *vmi) DeepCopyObject() runtime.Object {
+func (v *VirtualMachineInstance) DeepCopyObject() runtime.Object {
 	c := *v
 	return &c
 }
 
-func (k *kubeVirt) DeepCopyObject() runtime.Object {
+func (k *KubeVirt) DeepCopyObject() runtime.Object {
 	c := *k
 	return &c
 }
 
-func (l *vmiList) DeepCopyObject() runtime.Object {
-	return &vmiList{l.ListMeta, append([]vmi(nil), l.Items...)}
+func (l *VirtualMachineInstanceList) DeepCopyObject() runtime.Object {
+	return &VirtualMachineInstanceList{l.ListMeta, append([]VirtualMachineInstance(nil), l.Items...)}
 }
 
-func (l *kubeVirtList) DeepCopyObject() runtime.Object {
-	return &kubeVirtList{l.ListMeta, append([]kubeVirt(nil), l.Items...)}
+func (l *KubeVirtList) DeepCopyObject() runtime.Object {
+	return &KubeVirtList{l.ListMeta, append([]KubeVirt(nil), l.Items...)}
 }
 
-func (l *vmiList) GetObjectKind() schema.ObjectKind      { return schema.EmptyObjectKind }
-func (l *kubeVirtList) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+func (l *VirtualMachineInstanceList) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+func (l *KubeVirtList) GetObjectKind() schema.ObjectKind               { return schema.EmptyObjectKind }
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(groupVersion, &VirtualMachineInstance{}, &VirtualMachineInstanceList{}, &KubeVirt{}, &KubeVirtList{})
+	metav1.AddToGroupVersion(scheme, groupVersion)
+	return scheme
+}
