@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "bench/curl_loop.h"
-#include "bench/raw_read.h"
 #include "bench/requests.h"
+#include "bench/watch.h"
 #include "bench/wire.h"
 
 #define EXIT_USAGE    2
@@ -87,7 +87,7 @@ static size_t take_watch(char *bytes, size_t size, size_t n, void *data)
 static int open_watch(struct bare *b)
 {
 	b->watch = wire_handle(&b->wire, WIRE_GET);
-	if (b->watch == NULL || wire_set_path(&b->wire, b->watch, VMIS "?" RAW_READ_STREAM) != 0)
+	if (b->watch == NULL || wire_set_path(&b->wire, b->watch, VMIS "?" WATCH_FROM_START) != 0)
 		return -ENOMEM;
 	curl_easy_setopt(b->watch, CURLOPT_WRITEFUNCTION, take_watch);
 	curl_easy_setopt(b->watch, CURLOPT_WRITEDATA, b);

@@ -11,8 +11,8 @@
 
 #include "bench/frame.h"
 #include "bench/meter.h"
-#include "bench/raw_read.h"
 #include "bench/stay.h"
+#include "bench/watch.h"
 #include "bench/wire.h"
 #include "controller/vmi.h"
 #include "kube/watch_reader.h"
@@ -99,7 +99,7 @@ static void fetch(struct scan *s, const char *kubeconfig)
 	easy = wire_handle(&wire, WIRE_GET);
 	must(easy == NULL ? -ENOMEM
 			  : wire_set_path(&wire, easy,
-					  "/apis/kubevirt.io/v1/virtualmachineinstances?" RAW_READ_STREAM),
+					  "/apis/kubevirt.io/v1/virtualmachineinstances?" WATCH_FROM_START),
 	     "request");
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, s);

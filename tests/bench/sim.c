@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "bench/frame.h"
-#include "bench/raw_read.h"
+#include "bench/watch.h"
 #include "support/api_vmi.h"
 
 #define VMIS       "resource=virtualmachineinstances"
@@ -175,7 +175,7 @@ static int read_census(struct census *c, const char *kubeconfig, struct error *e
 	if (rc != 0)
 		return rc;
 	easy = wire_handle(&wire, WIRE_GET);
-	if (easy != NULL && wire_set_path(&wire, easy, API_VMIS "?" RAW_READ_STREAM) == 0) {
+	if (easy != NULL && wire_set_path(&wire, easy, API_VMIS "?" WATCH_FROM_START) == 0) {
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
 		curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
 		(void)curl_easy_perform(easy);
@@ -245,7 +245,7 @@ int sim_ask(struct bench *b, unsigned int round, const struct sim_helper *h, con
 	if (rc != 0)
 		return rc;
 	rc = turn_halt(&t, 0, err);
-	(void)snprintf(said, said_room, "%s", subject_said(&t.run, word));
+	(void)snprintf(said, said_room, "%s", subject_said(&t.run, word, 0));
 	turn_release(&t);
 	return rc;
 }

@@ -14,8 +14,8 @@
 
 #include "base/macros.h"
 #include "bench/meter.h"
-#include "bench/raw_read.h"
 #include "bench/requests.h"
+#include "bench/watch.h"
 #include "support/api_config.h"
 
 #define EXIT_USAGE      2
@@ -126,7 +126,7 @@ static int run_stream(int port)
 	long long from = meter_now_us();
 	int fd = dial(port);
 
-	if (fd < 0 || !send_get(fd, VMIS "?" RAW_READ_STREAM))
+	if (fd < 0 || !send_get(fd, VMIS "?" WATCH_FROM_START))
 		return fail("stream");
 	say_done(1, drain(fd, true), from);
 	(void)drain(fd, false);
@@ -276,7 +276,7 @@ static int collect(struct collector *c, int port)
 
 	requests_init(&c->requests, "", FIRST_CID);
 	frame_reader_init(&frames, on_frame, c);
-	if (fd < 0 || !send_get(fd, VMIS "?" RAW_READ_STREAM))
+	if (fd < 0 || !send_get(fd, VMIS "?" WATCH_FROM_START))
 		return fail("stream");
 	while (!c->complete && n > 0) {
 		n = receive(fd);
