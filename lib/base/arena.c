@@ -43,17 +43,19 @@ void arena_close(struct arena *a)
 /* Zeroed pages aligned to their size: twice as much, without what is too much at both ends. */
 static char *map_chunk(void)
 {
-	char *all = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
+	const int anonymous = -1;
+	char *all =
+		mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, anonymous, 0);
+	size_t before = -(uintptr_t)all & (CHUNK_SIZE - 1);
+	char *chunk = all + before;
 
 	if (all == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)all & (CHUNK_SIZE - 1);
 	if (before > 0)
 		(void)munmap(all, before);
 	if (before < CHUNK_SIZE)
-		(void)munmap(all + before + CHUNK_SIZE, CHUNK_SIZE - before);
-	return all + before;
+		(void)munmap(chunk + CHUNK_SIZE, CHUNK_SIZE - before);
+	return chunk;
 }
 
 static int add_chunk(struct arena *a)

@@ -51,7 +51,8 @@ struct reflector {
 
 	/* Of the list under way. */
 	bool streams; /* it is a streaming one; with state LISTING */
-	bool paged;   /* the next one is not (LST-12) */
+	bool stalled; /* and was given up for its silence */
+	bool paged;   /* the next one is not a streaming one (LST-12) */
 	bool unpaged; /* the next one is in one piece (LST-5) */
 	size_t listed;
 	char list_rv[RV_SIZE]; /* of its first page */
@@ -59,7 +60,6 @@ struct reflector {
 
 	/* Of the streaming list under way. */
 	uint64_t stream_heard_ms; /* boot clock */
-	bool stalled;             /* given up for its silence */
 
 	/* Of the watch under way. */
 	uint64_t watch_started_ms; /* boot clock; of the last one, 0 before the first */
