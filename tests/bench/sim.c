@@ -32,14 +32,37 @@ static int call(struct bench *b, const char *method, const char *path, const cha
 
 /* ---- VMIs ---- */
 
-/* The text of all of them, with the marks of apisim. A status update changes a word in the status. */
+/* The phases that a VMI has gone through, the last one being that which it is in. */
+static json_t *passed(size_t phases)
+{
+	static const char *const names[] = {"Pending", "Scheduling", "Scheduled", "Running"};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < phases; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "phase", names[i],
+						      "phaseTransitionTimestamp", "2026-01-05T10:00:00Z"));
+	return list;
+}
+
+/* The text of all of them, with the marks of apisim, and with what a VM and time add to a VMI: 6 KB. A status
+ * update changes a word in the status. */
 static char *vmi_text(enum cluster_kind kind)
 {
+	bool waits = kind == CLUSTER_WAITING;
 	json_t *vmi = api_vmi_new_large(CLUSTER_NAMESPACE, "@NAME@", true);
+	json_t *metadata = json_object_get(vmi, "metadata");
 	json_t *status = json_object_get(vmi, "status");
 	char *text;
 
-	json_object_set_new(status, "phase", json_string(kind == CLUSTER_WAITING ? "Pending" : "Running"));
+	json_object_set_new(metadata, "finalizers",
+			    json_pack("[s, s]", "kubevirt.io/virtualMachineControllerFinalize",
+				      "foregroundDeleteVirtualMachine"));
+	json_object_set_new(metadata, "ownerReferences",
+			    json_pack("[{s:s, s:b, s:b, s:s, s:s, s:s}]", "apiVersion", "kubevirt.io/v1",
+				      "blockOwnerDeletion", 1, "controller", 1, "kind", "VirtualMachine",
+				      "name", "@NAME@", "uid", "@UID@"));
+	json_object_set_new(status, "phase", json_string(waits ? "Pending" : "Running"));
+	json_object_set_new(status, "phaseTransitionTimestamps", passed(waits ? 1 : 4));
 	json_object_set_new(status, "guestOSInfo", json_pack("{s:s}", "kernelRelease", "6.1.0-@RV@"));
 	text = json_dumps(vmi, JSON_COMPACT);
 	json_decref(vmi);
