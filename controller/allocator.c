@@ -219,8 +219,17 @@ static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *k
 /* Judges all VMIs that show @cid, telling those that share it. */
 static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
 {
-	struct vmi_record *keeper = allocator_keeper_of(a, cid);
+	struct vmi_hold *first = vmi_store_owner(&a->store, cid, NULL);
+	struct vmi_record *keeper;
 
+	/* Nearly always: it has one owner, who shows it. */
+	if (first != NULL && first->visible && vmi_store_owner(&a->store, cid, first) == NULL) {
+		keeper = vmi_hold_owner(first);
+		keeper->told &= ~(1u << NOTICE_DUPLICATE);
+		judge(a, keeper, first, keeper, now_ms);
+		return;
+	}
+	keeper = allocator_keeper_of(a, cid);
 	if (keeper == NULL)
 		return;
 	tell_sharing(a, cid, keeper);
@@ -441,6 +450,17 @@ static struct vmi_record *record_for(struct allocator *a, const struct vmi *v, b
 	return r;
 }
 
+static bool was_listed(const struct allocator *a, const struct vmi_record *r)
+{
+	return r->seen_in_list == (uint16_t)a->list_number;
+}
+
+static void note_listed(struct allocator *a, struct vmi_record *r)
+{
+	a->listed += !was_listed(a, r);
+	r->seen_in_list = (uint16_t)a->list_number;
+}
+
 void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms)
 {
 	vmi_version version = parse_version(v->resource_version);
@@ -455,7 +475,7 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	if (r == NULL)
 		return;
 	if (listed)
-		r->seen_in_list = (uint16_t)a->list_number;
+		note_listed(a, r);
 	if (known && !is_news(r, version))
 		return;
 	copy_facts(a, r, v, version);
@@ -482,6 +502,7 @@ static void forget(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	bool shown = visible != NULL;
 	struct vmi_hold *h;
 
+	a->listed -= was_listed(a, r);
 	work_drop(a, r);
 	recount(a, r, 0);
 	while ((h = vmi_hold_first(r)) != NULL)
@@ -505,6 +526,7 @@ void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_m
 void allocator_list_started(struct allocator *a)
 {
 	a->list_number++;
+	a->listed = 0;
 	a->list_blind = false;
 	a->list_lossy = false;
 }
@@ -529,7 +551,7 @@ static void sweep_record(void *data, struct vmi_record *r)
 {
 	struct sweep *sweep = data;
 
-	if (r->seen_in_list != (uint16_t)sweep->a->list_number && vmi_record_version(r) <= sweep->version)
+	if (!was_listed(sweep->a, r) && vmi_record_version(r) <= sweep->version)
 		forget(sweep->a, r, sweep->now_ms);
 }
 
@@ -544,11 +566,13 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 
 	/* A target may come before its source in the list; both are known now, and the source may be gone
 	 * after this. */
-	vmi_store_visit(&a->store, hold_listed_source, &sweep);
-	if (!a->list_blind && sweep.version != 0)
+	if (a->store.sources > 0)
+		vmi_store_visit(&a->store, hold_listed_source, &sweep);
+	if (!a->list_blind && sweep.version != 0 && a->listed != a->store.by_uid.len)
 		vmi_store_visit(&a->store, sweep_record, &sweep);
 	a->informed = !a->list_lossy;
-	vmi_store_visit(&a->store, tell_listed_source, a);
+	if (a->store.sources > 0)
+		vmi_store_visit(&a->store, tell_listed_source, a);
 }
 
 /* ---- telling again ---- */

@@ -66,6 +66,7 @@ struct allocator {
 	uint64_t counts[COUNT_KINDS];
 	/* lists */
 	uint32_t list_number;
+	size_t listed;   /* records that it has shown */
 	bool list_blind; /* it showed something that could not be told apart: nothing may be taken as gone
 			    from it */
 	bool list_lossy; /* something that it showed could not be remembered */

@@ -295,8 +295,10 @@ static void free_source(struct vmi_store *s, struct vmi_extra *x)
 {
 	char *uid = arena_at(&s->arena, x->source);
 
-	if (uid != NULL)
+	if (uid != NULL) {
 		arena_free(&s->arena, uid, strlen(uid) + 1);
+		s->sources--;
+	}
 	x->source = ARENA_NONE;
 	x->guest_cid = 0;
 }
@@ -412,6 +414,7 @@ bool vmi_store_set_source(struct vmi_store *s, struct vmi_record *r, const char 
 	}
 	memcpy(copy, uid, size);
 	x->source = arena_handle_of(copy);
+	s->sources++;
 	return true;
 }
 

@@ -84,6 +84,7 @@ struct vmi_store {
 	struct arena_table namespaces;
 	size_t held_cids;      /* CIDs with at least one owner */
 	size_t duplicate_cids; /* CIDs that the statuses of two or more VMIs show */
+	size_t sources;        /* records that have a migration's source */
 };
 
 /** @seed: for the hash tables. @s may not move. Returns 0 or -ENOMEM. */
