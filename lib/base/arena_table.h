@@ -1,5 +1,6 @@
 /**
- * arena_table: base/table.h for entries that live in an arena: an entry embeds four bytes, a bucket is four.
+ * arena_table: an intrusive hash table with chains for entries that live in an arena: an entry embeds four
+ * bytes, and a bucket is four.
  *
  * Several entries may have the same hash or even the same key: the caller walks the chain and compares. It
  * grows by doubling and does not shrink. Hashes should be made with the table's own seed. Not thread-safe.

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "apisim/object.h"
-#include "base/table.h"
+#include "apisim/table.h"
 
 enum stats_verb {
 	STATS_GET,

@@ -6,8 +6,8 @@
  * does not shrink. Hashes should be made with the table's own seed, so that nobody outside can aim at one
  * bucket. Not thread-safe.
  */
-#ifndef BASE_TABLE_H
-#define BASE_TABLE_H
+#ifndef APISIM_TABLE_H
+#define APISIM_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +32,6 @@ int table_init(struct table *t, uint64_t seed,
 /** Frees the buckets, not the entries. */
 void table_close(struct table *t);
 
-uint64_t table_hash_u64(const struct table *t, uint64_t key);
 uint64_t table_hash_str(const struct table *t, const char *key);
 
 /** First entry of the chain that keys with this hash are in, NULL when empty; the next is node->next. */

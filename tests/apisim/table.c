@@ -1,7 +1,9 @@
-#include "base/table.h"
+#include "apisim/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "base/hash.h"
 
 #define TABLE_FIRST_ROOM 64
 
@@ -19,24 +21,9 @@ void table_close(struct table *t)
 	*t = (struct table){0};
 }
 
-/* The finalizer of MurmurHash3: every bit of the key reaches every bit of the hash. */
-uint64_t table_hash_u64(const struct table *t, uint64_t key)
-{
-	uint64_t h = key ^ t->seed;
-
-	h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
-	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53u;
-	return h ^ h >> 33;
-}
-
-/* FNV-1a, seeded and finalized. */
 uint64_t table_hash_str(const struct table *t, const char *key)
 {
-	uint64_t h = 0xcbf29ce484222325u ^ t->seed;
-
-	for (; *key != '\0'; key++)
-		h = (h ^ (unsigned char)*key) * 0x100000001b3u;
-	return table_hash_u64(t, h);
+	return hash_str(t->seed, key);
 }
 
 static void push(struct table *t, struct table_node *node)
