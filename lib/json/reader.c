@@ -19,7 +19,6 @@ struct json_reader {
 	void *data;
 	struct json_reader_limits limits;
 
-	struct json_position position;
 	const char *at;    /* the next byte, valid within a feed */
 	uint64_t offset;   /* bytes of the chunks before this one */
 	uint64_t started;  /* offset at which the top-level value began */
@@ -43,6 +42,9 @@ struct json_reader {
 	enum json_number_state number;
 	const char *literal; /* what is still to come of it */
 	enum json_value_kind literal_kind;
+
+	/* Last, because it is long and nearly all of it is never touched. */
+	struct json_position position;
 };
 
 static enum json_expected fail(struct json_reader *r, const char *fault)
