@@ -1,92 +1,82 @@
 package main
 
 import (
-	"math/rand/v2"
+	"errors"
+	"math/rand"
 	"sync"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
+// What every pair of KubeVirt and Kubernetes accepts: some take status.VSOCKCID for an int32.
 const (
 	minCID = 3
 	maxCID = 2147483647
 )
 
-// cids is KubeVirt's pair of maps (pkg/virt-controller/watch/vsock), by uid rather than by name and filled by every
-// event rather than at the start only. Where others have made duplicates, the CID belongs to the one seen first and
-// passes to nobody when that one is gone; as in KubeVirt, but a holder that is not the owner frees nothing.
+// cids says which VMI holds which CID, by namespace/name, and which CIDs are in use: the pair of maps of KubeVirt's
+// pkg/virt-controller/watch/vsock. But for this, it behaves alike: CIDs are learnt from every event rather than at the
+// start only, and where others have made duplicates, only the VMI seen first frees the CID.
 type cids struct {
 	mu    sync.Mutex
-	byUID map[types.UID]holding
-	byCID map[uint32]types.UID
-}
-
-type holding struct {
-	cid     uint32
-	written bool // the server has answered that it has it
+	byKey map[string]uint32
+	byCID map[uint32]string
 }
 
 func newCIDs() *cids {
-	return &cids{byUID: map[types.UID]holding{}, byCID: map[uint32]types.UID{}}
+	return &cids{byKey: map[string]uint32{}, byCID: map[uint32]string{}}
 }
 
-// show notes that an event shows the VMI with this CID, be it ours or not.
-func (c *cids) show(uid types.UID, cid uint32) {
-	c.hold(uid, holding{cid: cid})
-}
-
-// wrote notes that the server has answered a write so.
-func (c *cids) wrote(uid types.UID, cid uint32) {
-	c.hold(uid, holding{cid: cid, written: true})
-}
-
-func (c *cids) hold(uid types.UID, h holding) {
+// learn notes that a VMI has this CID, be it ours or not.
+func (c *cids) learn(key string, cid uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old, known := c.byUID[uid]
-	if known && old == h {
+	if c.byKey[key] == cid {
 		return
 	}
-	if known && old.cid != h.cid {
-		c.free(uid, old.cid)
-	}
-	c.byUID[uid] = h
-	if _, taken := c.byCID[h.cid]; !taken {
-		c.byCID[h.cid] = uid
+	c.free(key)
+	c.byKey[key] = cid
+	if _, taken := c.byCID[cid]; !taken {
+		c.byCID[cid] = key
 	}
 }
 
-// draw returns the CID to write for a VMI that shows none: the one it had, or a random free one. False where one has
-// been written already and the event that shows it is still to come.
-func (c *cids) draw(uid types.UID) (uint32, bool) {
+// allocate returns the CID that the VMI holds; where it holds none, the first free one from a random start on.
+func (c *cids) allocate(key string) (uint32, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h, known := c.byUID[uid]; known {
-		return h.cid, !h.written
+	if cid, held := c.byKey[key]; held {
+		return cid, nil
 	}
-	cid := minCID + rand.Uint32N(maxCID-minCID+1)
-	for c.byCID[cid] != "" {
+	start := minCID + uint32(rand.Int63n(maxCID-minCID+1))
+	cid := start
+	for {
+		if _, taken := c.byCID[cid]; !taken {
+			c.byKey[key] = cid
+			c.byCID[cid] = key
+			return cid, nil
+		}
 		if cid++; cid > maxCID {
 			cid = minCID
 		}
+		if cid == start {
+			return 0, errors.New("no CID is free")
+		}
 	}
-	c.byUID[uid] = holding{cid: cid}
-	c.byCID[cid] = uid
-	return cid, true
 }
 
 // remove frees what a VMI that is gone held.
-func (c *cids) remove(uid types.UID) {
+func (c *cids) remove(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h, known := c.byUID[uid]; known {
-		delete(c.byUID, uid)
-		c.free(uid, h.cid)
-	}
+	c.free(key)
 }
 
-func (c *cids) free(uid types.UID, cid uint32) {
-	if c.byCID[cid] == uid {
+func (c *cids) free(key string) {
+	cid, held := c.byKey[key]
+	if !held {
+		return
+	}
+	delete(c.byKey, key)
+	if c.byCID[cid] == key {
 		delete(c.byCID, cid)
 	}
 }

@@ -2,21 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
+	virtv1 "kubevirt.io/api/core/v1"
 )
 
 const (
@@ -28,6 +29,7 @@ const (
 type peer struct {
 	client     *rest.RESTClient
 	vmis       cache.SharedIndexInformer
+	kubeVirts  cache.SharedIndexInformer
 	cids       *cids
 	queue      workqueue.TypedRateLimitingInterface[string]
 	ignoreGate bool
@@ -35,10 +37,15 @@ type peer struct {
 }
 
 func newPeer(client *rest.RESTClient, ignoreGate bool) (*peer, error) {
-	informer, err := newInformer(client, vmis, &VirtualMachineInstance{})
+	vmiInformer, err := newInformer(client, vmis, &virtv1.VirtualMachineInstance{})
+	if err != nil {
+		return nil, err
+	}
+	kubeVirtInformer, err := newInformer(client, kubeVirts, &virtv1.KubeVirt{})
 	return &peer{
 		client:     client,
-		vmis:       informer,
+		vmis:       vmiInformer,
+		kubeVirts:  kubeVirtInformer,
 		cids:       newCIDs(),
 		ignoreGate: ignoreGate,
 		queue:      workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
@@ -46,25 +53,14 @@ func newPeer(client *rest.RESTClient, ignoreGate bool) (*peer, error) {
 }
 
 func newInformer(client *rest.RESTClient, resource string, example runtime.Object) (cache.SharedIndexInformer, error) {
-	request := func(options *metav1.ListOptions) *rest.Request {
-		return client.Get().Resource(resource).VersionedParams(options, metav1.ParameterCodec)
-	}
-	informer := cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return request(&options).Do(ctx).Get()
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.Watch = true
-			return request(&options).Watch(ctx)
-		},
-	}, example, cache.SharedIndexInformerOptions{})
-	return informer, informer.SetTransform(drop)
+	source := cache.NewListWatchFromClient(client, resource, metav1.NamespaceAll, fields.Everything())
+	informer := cache.NewSharedIndexInformerWithOptions(source, example, cache.SharedIndexInformerOptions{})
+	return informer, informer.SetTransform(dropManagedFields)
 }
 
-// drop removes what only the reflector needs. All the rest that is not needed is not in the types.
-func drop(obj any) (any, error) {
+func dropManagedFields(obj any) (any, error) {
 	if o, ok := obj.(metav1.Object); ok {
-		o.SetAnnotations(nil)
+		o.SetManagedFields(nil)
 	}
 	return obj, nil
 }
@@ -72,8 +68,8 @@ func drop(obj any) (any, error) {
 // run returns when ctx ends, or at once where it cannot start.
 func (p *peer) run(ctx context.Context, workers int) error {
 	handled, err := p.vmis.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { p.see(obj.(*VirtualMachineInstance)) },
-		UpdateFunc: func(_, obj any) { p.see(obj.(*VirtualMachineInstance)) },
+		AddFunc:    p.see,
+		UpdateFunc: func(_, obj any) { p.see(obj) },
 		DeleteFunc: p.forget,
 	})
 	if err != nil {
@@ -96,52 +92,65 @@ func (p *peer) run(ctx context.Context, workers int) error {
 	return nil
 }
 
-func (p *peer) see(v *VirtualMachineInstance) {
-	if v.Status.VSOCKCID != 0 {
-		p.cids.show(v.UID, v.Status.VSOCKCID)
-	} else if v.waits() && p.open() {
-		p.queue.Add(v.Namespace + "/" + v.Name)
+func (p *peer) see(obj any) {
+	vmi := obj.(*virtv1.VirtualMachineInstance)
+	key := cache.MetaObjectToName(vmi).String()
+	if vmi.Status.VSOCKCID != nil {
+		p.cids.learn(key, *vmi.Status.VSOCKCID)
+	} else if p.open() && waits(vmi) {
+		p.queue.Add(key)
 	}
 }
 
+// forget leaves it to a worker to free the CID, so that no write of the same VMI is under way.
 func (p *peer) forget(obj any) {
-	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		obj = gone.Obj
+	if name, err := cache.DeletionHandlingObjectToName(obj); err == nil {
+		p.queue.Add(name.String())
 	}
-	if v, ok := obj.(*VirtualMachineInstance); ok {
-		p.cids.remove(v.UID)
+}
+
+// waits is true for a VMI that is to be given a CID: it wants one, has none, is not being deleted and has not started.
+func waits(vmi *virtv1.VirtualMachineInstance) bool {
+	wants := vmi.Spec.Domain.Devices.AutoattachVSOCK
+	if wants == nil || !*wants || vmi.Status.VSOCKCID != nil || vmi.DeletionTimestamp != nil {
+		return false
 	}
+	switch vmi.Status.Phase {
+	case virtv1.VmPhaseUnset, virtv1.Pending, virtv1.Scheduling:
+		return true
+	}
+	return false
 }
 
 func (p *peer) open() bool {
 	return p.ignoreGate || p.gate.Load()
 }
 
+func hasGate(kubeVirt *virtv1.KubeVirt) bool {
+	config := kubeVirt.Spec.Configuration.DeveloperConfiguration
+	return config != nil && slices.Contains(config.FeatureGates, "VSOCK")
+}
+
 // followGate keeps p.gate: on while any KubeVirt CR has the gate. When it comes on, all that waits is queued.
 func (p *peer) followGate(ctx context.Context) error {
-	informer, err := newInformer(p.client, kubeVirts, &KubeVirt{})
-	if err != nil {
-		return err
-	}
 	look := func() {
 		on := false
-		for _, obj := range informer.GetStore().List() {
-			gates := obj.(*KubeVirt).Spec.Configuration.DeveloperConfiguration.FeatureGates
-			on = on || slices.Contains(gates, "VSOCK")
+		for _, obj := range p.kubeVirts.GetStore().List() {
+			on = on || hasGate(obj.(*virtv1.KubeVirt))
 		}
 		if p.gate.Swap(on) || !on {
 			return
 		}
 		for _, obj := range p.vmis.GetStore().List() {
-			p.see(obj.(*VirtualMachineInstance))
+			p.see(obj)
 		}
 	}
-	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err := p.kubeVirts.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { look() },
 		UpdateFunc: func(_, _ any) { look() },
 		DeleteFunc: func(any) { look() },
 	})
-	go informer.RunWithContext(ctx)
+	go p.kubeVirts.RunWithContext(ctx)
 	return err
 }
 
@@ -163,44 +172,42 @@ func (p *peer) work(ctx context.Context) {
 
 func (p *peer) serve(ctx context.Context, key string) error {
 	obj, exists, err := p.vmis.GetStore().GetByKey(key)
-	if err != nil || !exists {
+	if err != nil {
 		return err
 	}
-	v := obj.(*VirtualMachineInstance)
-	if !v.waits() || !p.open() {
+	if !exists {
+		p.cids.remove(key)
 		return nil
 	}
-	cid, due := p.cids.draw(v.UID)
-	if !due {
+	vmi := obj.(*virtv1.VirtualMachineInstance)
+	if !waits(vmi) || !p.open() {
 		return nil
 	}
-	got, err := p.write(ctx, v, cid)
+	cid, err := p.cids.allocate(key)
+	if err != nil {
+		return err
+	}
+	got, err := p.write(ctx, vmi, cid)
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
-		p.cids.remove(v.UID) // gone, or another object of that name: the watch says so, too
-		return nil
+		return nil // gone, or another object of that name: the watch will say so
 	}
 	if err != nil {
 		return err
 	}
-	if got.Status.VSOCKCID == 0 {
-		return fmt.Errorf("the answer has no CID")
+	if got.Status.VSOCKCID == nil {
+		return errors.New("the answer has no CID")
 	}
-	p.cids.wrote(v.UID, got.Status.VSOCKCID)
+	p.cids.learn(key, *got.Status.VSOCKCID)
 	return nil
 }
 
 // write merges the CID in. The uid makes the server refuse it (422) where the name is another object's by now.
-func (p *peer) write(ctx context.Context, v *VirtualMachineInstance, cid uint32) (*VirtualMachineInstance, error) {
+func (p *peer) write(ctx context.Context, vmi *virtv1.VirtualMachineInstance, cid uint32) (*virtv1.VirtualMachineInstance, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	body := make([]byte, 0, 128)
-	body = append(body, `{"metadata":{"uid":"`...)
-	body = append(body, v.UID...)
-	body = append(body, `"},"status":{"VSOCKCID":`...)
-	body = strconv.AppendUint(body, uint64(cid), 10)
-	body = append(body, `}}`...)
-	var got VirtualMachineInstance
-	err := p.client.Patch(types.MergePatchType).Namespace(v.Namespace).Resource(vmis).Name(v.Name).
-		Body(body).Do(ctx).Into(&got)
-	return &got, err
+	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"status":{"VSOCKCID":%d}}`, vmi.UID, cid)
+	got := &virtv1.VirtualMachineInstance{}
+	err := p.client.Patch(types.MergePatchType).Namespace(vmi.Namespace).Resource(vmis).Name(vmi.Name).
+		Body(patch).Do(ctx).Into(got)
+	return got, err
 }
