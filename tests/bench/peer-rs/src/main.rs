@@ -1,14 +1,16 @@
-//! peer-rs: gives VMIs their CID, as lean as kube-rs can. A peer for tests/bench, not a product: no leader election, no
-//! metrics, no events, no stripes; see ../peers.md.
+//! peer-rs: gives VMIs their CID, as a lean kube-rs controller does. A peer for tests/bench, not a product: no leader
+//! election, no metrics, no events, no stripes; see ../peers.md.
 
 mod cids;
-mod kubevirt;
-mod vmi;
+mod gate;
+mod object;
+mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::io::Write;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -23,8 +25,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use cids::Cids;
-use kubevirt::{Gate, KubeVirt};
-use vmi::{CidPatch, Place, Uid, Vmi};
+use gate::Gate;
+use object::{CidPatch, KubeVirt, Vmi};
+use waiting::{Job, Waiting};
 
 const USAGE: &str = "usage: peer-rs [--kubeconfig FILE] [--ignore-gate]";
 const EXIT_USAGE: u8 = 2;
@@ -40,13 +43,6 @@ struct Options {
     ignore_gate: bool,
 }
 
-/// A VMI that is to be given a CID.
-struct Job {
-    uid: Uid,
-    place: Place,
-    tries: u32,
-}
-
 type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>>>>;
 
 struct Peer {
@@ -54,9 +50,11 @@ struct Peer {
     ignore_gate: bool,
     gate: Gate,
     cids: Cids,
-    queue: VecDeque<Job>,
+    waiting: Waiting,
     seen: usize,
     listed: bool,
+    /// What a list after the first has shown: all else is gone.
+    shown: HashSet<Rc<str>>,
 }
 
 impl Peer {
@@ -64,33 +62,46 @@ impl Peer {
         match event {
             Event::Init => {
                 self.seen = 0;
-                self.cids.list_begins();
+                self.shown.clear();
             }
             Event::InitApply(vmi) => {
                 self.seen += 1;
-                self.apply(vmi, true);
-            }
-            Event::InitDone => {
-                self.cids.list_ends();
-                if !std::mem::replace(&mut self.listed, true) {
-                    let mut out = std::io::stdout();
-                    let _ = writeln!(out, "ready {}", self.seen).and_then(|()| out.flush());
+                if self.listed {
+                    self.shown.insert(vmi.key());
                 }
+                self.apply(&vmi, true);
             }
-            Event::Apply(vmi) => self.apply(vmi, false),
-            Event::Delete(vmi) => self.cids.remove(vmi.uid),
+            Event::InitDone => self.list_ends(),
+            Event::Apply(vmi) => self.apply(&vmi, false),
+            Event::Delete(vmi) => self.remove(&vmi.key()),
         }
     }
 
-    fn apply(&mut self, vmi: Vmi, listed: bool) {
-        match (vmi.cid, vmi.waits) {
-            (Some(cid), _) => self.cids.show(vmi.uid, cid),
-            (None, Some(place)) => {
-                if self.cids.wait(vmi.uid, listed) {
-                    self.queue.push_back(Job { uid: vmi.uid, place, tries: 0 });
-                }
-            }
-            (None, None) => self.cids.pass(vmi.uid),
+    fn apply(&mut self, vmi: &Vmi, listed: bool) {
+        if let Some(cid) = vmi.cid() {
+            let key = vmi.key();
+            self.waiting.remove(&key);
+            self.cids.learn(key, cid);
+        } else if vmi.waits() {
+            self.waiting.add(vmi.key(), vmi.uid(), listed);
+        } else {
+            self.waiting.remove(&vmi.key());
+        }
+    }
+
+    fn remove(&mut self, key: &str) {
+        self.waiting.remove(key);
+        self.cids.remove(key);
+    }
+
+    fn list_ends(&mut self) {
+        if std::mem::replace(&mut self.listed, true) {
+            let shown = std::mem::take(&mut self.shown);
+            self.waiting.retain(|key| shown.contains(key));
+            self.cids.retain(|key| shown.contains(key));
+        } else {
+            let mut out = std::io::stdout();
+            let _ = writeln!(out, "ready {}", self.seen).and_then(|()| out.flush());
         }
     }
 
@@ -99,46 +110,40 @@ impl Peer {
         if !self.listed || !(self.ignore_gate || self.gate.is_on()) {
             return None;
         }
-        while let Some(job) = self.queue.pop_front() {
-            if let Some(cid) = self.cids.draw(job.uid) {
-                return Some((job, cid));
-            }
-        }
-        None
-    }
-
-    /// A job that has failed has had its pause.
-    fn again(&mut self, job: Job) {
-        if self.cids.wait_again(job.uid) {
-            self.queue.push_back(job);
-        }
+        let job = self.waiting.next()?;
+        let cid = self.cids.allocate(&job.key);
+        Some((job, cid))
     }
 
     /// A write has ended. Returns the job where it has to be tried again.
     fn answered(&mut self, mut job: Job, result: Result<Vmi, kube::Error>) -> Option<Job> {
-        let problem = match result {
-            Ok(Vmi { cid: Some(cid), .. }) => {
-                self.cids.written(job.uid, cid);
+        if !self.waiting.is_writing(&job) {
+            return None; // an event has overtaken the answer
+        }
+        let problem = match result.map(|vmi| vmi.cid()) {
+            Ok(Some(cid)) => {
+                self.waiting.written(&job);
+                self.cids.learn(job.key, cid);
                 return None;
             }
-            Ok(_) => "the answer has no CID".to_string(),
+            Ok(None) => "the answer has no CID".to_string(),
             // Gone, or another object of that name: the watch says so too.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 422) => {
-                self.cids.remove(job.uid);
+                self.remove(&job.key);
                 return None;
             }
             Err(e) => e.to_string(),
         };
-        eprintln!("peer-rs: {}: {problem}", job.place);
+        eprintln!("peer-rs: {}: {problem}", job.key);
         job.tries += 1;
         Some(job)
     }
 }
 
 async fn write(client: Client, job: Job, cid: u32) -> (Job, Result<Vmi, kube::Error>) {
-    let (namespace, name) = job.place.split();
+    let (namespace, name) = job.key.split_once('/').unwrap_or(("", &job.key));
     let vmis: Api<Vmi> = Api::namespaced(client, namespace);
-    let patch = Patch::Merge(CidPatch::new(job.uid, cid));
+    let patch = Patch::Merge(CidPatch::new(&job.uid, cid));
     let params = PatchParams::default();
     let result = match timeout(WRITE_TIMEOUT, vmis.patch(name, &params, &patch)).await {
         Ok(result) => result,
@@ -194,9 +199,10 @@ async fn run(config: Config, ignore_gate: bool) -> Result<(), Box<dyn std::error
         ignore_gate,
         gate: Gate::default(),
         cids: Cids::default(),
-        queue: VecDeque::new(),
+        waiting: Waiting::default(),
         seen: 0,
         listed: false,
+        shown: HashSet::new(),
     };
 
     loop {
@@ -214,7 +220,7 @@ async fn run(config: Config, ignore_gate: bool) -> Result<(), Box<dyn std::error
                     pauses.push(pause(job));
                 }
             }
-            Some(job) = pauses.next() => peer.again(job),
+            Some(job) = pauses.next() => peer.waiting.again(job),
             item = kubevirts.next() => {
                 if let Some(event) = take(item, &peer.client, &mut kubevirts) {
                     peer.gate.see(event);
