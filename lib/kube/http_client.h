@@ -78,6 +78,7 @@ struct http_request {
 	uint32_t idle_timeout_ms;  /* longest silence of the server, from the start on, so the wait for the
 				      first  byte counts; 0 = none */
 	bool accept_gzip;          /* never on a watch (TRN-8) */
+	bool bulk;                 /* the answer may be megabytes: read up to 128 KiB at a time, not 16 */
 
 	/** A header of the final answer, in its order; borrowed during the call. May be NULL. */
 	void (*on_header)(struct http_request *req, const char *name, const char *value);

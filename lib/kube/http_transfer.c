@@ -7,6 +7,10 @@
 
 #include "kube/http_target.h"
 
+/* libcurl reads once each time the loop tells it that there is something. */
+#define BULK_BUFFER_BYTES  131072L
+#define SMALL_BUFFER_BYTES 16384L /* libcurl's default */
+
 #define SET(option, value)                                                                                   \
 	do {                                                                                                 \
 		if (rc == CURLE_OK)                                                                          \
@@ -249,6 +253,7 @@ static CURLcode load_options(struct http_transfer *t, const struct http_settings
 	SET(CURLOPT_CONNECT_TO, t->connect_to);
 	SET(CURLOPT_PROXY, target->tls ? settings->proxy_https : settings->proxy_http);
 	SET(CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
+	SET(CURLOPT_BUFFERSIZE, req->bulk ? BULK_BUFFER_BYTES : SMALL_BUFFER_BYTES);
 	SET(CURLOPT_ACCEPT_ENCODING, req->accept_gzip ? "gzip" : NULL); /* TRN-8 */
 	return rc;
 }

@@ -93,7 +93,7 @@ struct reflector_options {
 	const char *name;
 	/** Lists are asked for as streaming ones: the server neither builds nor we wait for pages, and no
 	 * second request follows. While such a list is under way objects may be DELETED, too. A server that
-	 * does not give it is asked for pages instead (LST-12). */
+	 * does not give it is asked for pages instead (LST-12). For what there may be much of. */
 	bool streaming;
 	/** Wanted members, paths relative to the object, no path twice; whole ones up to 256 KiB. The
 	 * reflector reads some members itself and they cannot be named here: the object as such,

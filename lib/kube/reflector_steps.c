@@ -47,6 +47,7 @@ static int start_call(struct reflector *r, struct kube_call call, struct error *
 int reflector_start_stream(struct reflector *r, struct kube_call call, struct error *err)
 {
 	call.on_data = on_data;
+	call.bulk = r->options.streaming;
 	return start_call(r, call, err);
 }
 
