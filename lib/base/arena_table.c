@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define FIRST_ROOM 64
+#define AHEAD      8 /* buckets; their entries lie anywhere in memory */
 
 int arena_table_init(struct arena_table *t, const struct arena *arena, uint64_t seed,
 		     uint64_t (*hash_of)(const struct arena_table *t, const struct arena_node *node))
@@ -43,6 +44,8 @@ static void grow(struct arena_table *t)
 	t->buckets = buckets;
 	t->room = old_room * 2;
 	for (size_t i = 0; i < old_room; i++) {
+		if (i + AHEAD < old_room)
+			__builtin_prefetch(arena_at(t->arena, old[i + AHEAD]));
 		for (struct arena_node *node = arena_at(t->arena, old[i]), *next; node != NULL; node = next) {
 			next = arena_table_next(t, node);
 			push(t, node);
