@@ -131,7 +131,8 @@ END_TEST
 static void edit(struct tree *t, struct node *n, struct rng *rng)
 {
 	static const char *const texts[] = {"new", "tab\t", "<"};
-	struct node *value = node_text(t, texts[rng_below(rng, 3)], 3);
+	const char *text = texts[rng_below(rng, ARRAY_LEN(texts))];
+	struct node *value = node_text(t, text, strlen(text));
 
 	while (n->count > 0 && rng_below(rng, 4) > 0) {
 		size_t at = rng_below(rng, n->count);
