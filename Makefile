@@ -225,7 +225,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 60
 
-$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/obj/tests/fuzz/replay.o $(LIBVSOCK)
+$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/obj/tests/fuzz/replay.o $(LIBCONTROLLER) $(LIBVSOCK)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -235,7 +235,7 @@ fuzz: ## search for new findings, FUZZ_SECONDS=60 per target; new inputs land in
 	$(Q)for source in $(FUZZ_SRC); do \
 	  name=$$(basename $$source .c); corpus=$(BUILD)/fuzz/$${name#fuzz_}; mkdir -p $$corpus; \
 	  clang-16 $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu17 -O1 -g -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
-	    -o $(BUILD)/fuzz/$$name $$source $(filter-out lib/http/%,$(LIB_SRC)) $(LIBS) && \
+	    -o $(BUILD)/fuzz/$$name $$source controller/vmi.c controller/identity.c $(filter-out lib/http/%,$(LIB_SRC)) $(LIBS) && \
 	  $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) $$corpus tests/fuzz/corpus/$${name#fuzz_} || exit; \
 	done
 
