@@ -129,6 +129,12 @@ arena_handle vmi_record_work(const struct vmi_record *r);
 /** False: out of memory, which cannot be where @work is ARENA_NONE. */
 bool vmi_store_set_work(struct vmi_store *s, struct vmi_record *r, arena_handle work);
 
+/** It has at most one hold, no work and no migration's source. */
+static inline bool vmi_record_is_plain(const struct vmi_record *r)
+{
+	return r->extra == ARENA_NONE;
+}
+
 /** Of a migration target: the UID of its source, whose CID the guest keeps; else NULL. */
 const char *vmi_record_source(const struct vmi_record *r);
 
