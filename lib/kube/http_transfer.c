@@ -253,7 +253,9 @@ static CURLcode load_options(struct http_transfer *t, const struct http_settings
 	SET(CURLOPT_CONNECT_TO, t->connect_to);
 	SET(CURLOPT_PROXY, target->tls ? settings->proxy_https : settings->proxy_http);
 	SET(CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
-	SET(CURLOPT_BUFFERSIZE, req->bulk ? BULK_BUFFER_BYTES : SMALL_BUFFER_BYTES);
+	/* Refused where the handle still has the buffer of an earlier request: then that one serves. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE,
+			       req->bulk ? BULK_BUFFER_BYTES : SMALL_BUFFER_BYTES);
 	SET(CURLOPT_ACCEPT_ENCODING, req->accept_gzip ? "gzip" : NULL); /* TRN-8 */
 	return rc;
 }
