@@ -59,12 +59,16 @@ static const char *reservation(const struct samples *s)
 	return "";
 }
 
-/* "2026-11-27, 2 cores of ..., kube-apiserver v1.36.3, 6 rounds" */
-static void subtitle(const struct samples *s, char *out, size_t room)
+/* "2026-11-27 · 2 cores of ... · kube-apiserver v1.36.3 · median of 6 rounds": date, machine and server of a
+ * chart whose first bars are of @scenario. */
+static void subtitle(const struct samples *s, const char *scenario, char *out, size_t room)
 {
-	(void)snprintf(out, room, "%.10s · %s · kube-apiserver %s · median of %u rounds, line: interval%s",
-		       s->date, samples_meta(s, "machine"), samples_meta(s, "kubernetes"),
-		       samples_rounds(s, NULL), reservation(s)[0] != '\0' ? " · NO RESULT" : "");
+	bool simulated = strncmp(scenario, "apisim-", 7) == 0;
+
+	(void)snprintf(out, room, "%.10s · %s · %s%s · median of %u rounds, line: interval%s", s->date,
+		       samples_meta(s, "machine"), simulated ? "apisim" : "kube-apiserver ",
+		       simulated ? "" : samples_meta(s, "kubernetes"), samples_rounds(s, NULL),
+		       reservation(s)[0] != '\0' ? " · NO RESULT" : "");
 }
 
 static int draw_charts(const struct samples *s, const char *folder)
@@ -72,12 +76,12 @@ static int draw_charts(const struct samples *s, const char *folder)
 	char text[512];
 	int rc = 0;
 
-	subtitle(s, text, sizeof(text));
 	for (size_t i = 0; rc == 0 && i < chart_plans_len; i++) {
 		AUTO_BUF struct buf out;
 		struct chart chart;
 
 		chart_plan_fill(&chart_plans[i], s, &chart);
+		subtitle(s, chart_plans[i].groups[0].scenario, text, sizeof(text));
 		chart.subtitle = text;
 		if (!chart_has_values(&chart))
 			continue;
