@@ -218,6 +218,28 @@ START_TEST(a_socket_that_cannot_be_watched_fails_its_requests_and_no_later_ones)
 }
 END_TEST
 
+START_TEST(a_name_that_cannot_be_resolved_spoils_no_later_request)
+{
+	struct error err = {0};
+	struct probe lost;
+	struct probe p;
+
+	rig_open(&rig, answer_hello, NULL);
+	probe_init(&lost, &rig, "/");
+	lost.req.url = "http://no.such.host.invalid/";
+	probe_run(&lost);
+	ck_assert_int_ne(lost.result.error, 0);
+	/* libcurl 7.88 keeps the buffer of a handle that never had a connection, and refuses another size. */
+	probe_init(&p, &rig, "/");
+	ck_assert_msg(http_client_start(rig.client, &p.req, &err) == 0, "%s", err.message);
+	LOOP_UNTIL(&rig.loop, p.done == 1);
+	ck_assert_int_eq(p.result.error, 0);
+	probe_free(&lost);
+	probe_free(&p);
+	rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -229,6 +251,7 @@ int main(void)
 		a_kept_connection_that_the_server_closed_is_not_used,
 		a_head_that_does_not_end_is_refused,
 		a_socket_that_cannot_be_watched_fails_its_requests_and_no_later_ones,
+		a_name_that_cannot_be_resolved_spoils_no_later_request,
 	};
 
 	return suite_run("http_client_faults", tests, ARRAY_LEN(tests));
