@@ -76,6 +76,25 @@ static void end_list(struct process *p)
 		view_wake(p);
 }
 
+/* A streaming list (LST-9): what has changed since its snapshot comes before its end mark, whose version is
+ * that of the last such change. */
+static void read_changes_of_list(struct process *p)
+{
+	struct view *v = &p->view;
+	struct sim *s = p->sim;
+
+	for (uint32_t n = sim_below(s, 30); n > 0 && v->list_upto < s->server.len; n--) {
+		const struct change *c = &s->server.history[v->list_upto++];
+		struct object o = c->object;
+
+		v->list_version = o.version;
+		if (c->kind == CHANGE_DELETED)
+			process_see_gone(p, &o);
+		else
+			process_see(p, &o, true);
+	}
+}
+
 static void read_page(struct process *p)
 {
 	struct view *v = &p->view;
@@ -90,10 +109,13 @@ static void read_page(struct process *p)
 	}
 	while (n-- > 0 && v->page_at < v->page_len)
 		process_see(p, &v->page[v->page_at++], true);
-	if (v->page_at < v->page_len)
+	if (v->page_at < v->page_len) {
 		queue_at(&s->queue, &v->event, s->queue.now_ms + sim_below(s, s->profile.delay_ms + 1));
-	else
-		end_list(p);
+		return;
+	}
+	if (sim_below(s, 2) == 0)
+		read_changes_of_list(p);
+	end_list(p);
 }
 
 static uint32_t watch_delay(struct sim *s)
