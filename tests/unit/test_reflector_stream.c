@@ -331,6 +331,24 @@ START_TEST(it_may_be_closed_while_it_streams)
 }
 END_TEST
 
+/* LST-13: one that breaks each time at the same place (a proxy with a limit on a transfer's length or time)
+ * must not be asked for without end; a list in pages asks less of the network. */
+START_TEST(a_stream_that_is_cut_again_and_again_gives_way_to_pages)
+{
+	struct fixture fx;
+
+	setup_streaming(&fx);
+	SCRIPT(&fx, STREAM, THEN(CUT, EVENT("ADDED", "a", "7")), THEN(CUT, EVENT("ADDED", "a", "7")),
+	       THEN(CUT, EVENT("ADDED", "a", "7")), THEN(CUT, EVENT("ADDED", "a", "7")),
+	       THEN(CUT, EVENT("ADDED", "a", "7")), THEN(CUT, EVENT("ADDED", "a", "7")),
+	       THEN(CUT, EVENT("ADDED", "a", "7")), THEN(CUT, EVENT("ADDED", "a", "7")));
+	start(&fx);
+	LOOP_UNTIL(&fx.loop, is_synced(&fx));
+	ck_assert_msg(fx.count[LIST] == 1, "%zu streams, no pages", fx.count[STREAM]);
+	teardown(&fx);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -349,6 +367,7 @@ int main(void)
 		it_may_be_told_to_list_again_in_any_callback,
 		it_may_be_closed_in_any_callback,
 		it_may_be_closed_while_it_streams,
+		a_stream_that_is_cut_again_and_again_gives_way_to_pages,
 	};
 
 	return suite_run("reflector_stream", tests, ARRAY_LEN(tests));
