@@ -509,6 +509,29 @@ START_TEST(a_vmi_that_does_not_want_vsock_costs_nothing)
 }
 END_TEST
 
+/* A streaming list (LST-9): as many are deleted within it as it lacks. */
+START_TEST(i5_who_is_deleted_within_a_list_stands_for_nobody_whom_it_lacks)
+{
+	struct vmi listed;
+	struct allocator_stats stats;
+
+	given_leader();
+	listed = vmi_holding("missing", VMI_PHASE_RUNNING, 1000);
+	allocator_vmi_seen(a, &listed, false, 0);
+	allocator_list_started(a);
+	listed = vmi_holding("deleted", VMI_PHASE_RUNNING, 1001);
+	allocator_vmi_seen(a, &listed, true, 0);
+	allocator_vmi_gone(a, &listed, 0);
+	listed = vmi_holding("there", VMI_PHASE_RUNNING, 1002);
+	allocator_vmi_seen(a, &listed, true, 0);
+	allocator_list_done(a, "500", 0);
+	allocator_stats(a, &stats);
+	ck_assert_uint_eq(stats.tracked, 1);
+	ck_assert(!allocator_is_held(a, 1000));
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -537,6 +560,7 @@ int main(void)
 		an_invalid_value_is_replaced_before_the_start,
 		a_write_in_flight_for_a_vmi_that_is_gone_brings_nothing_back,
 		a_vmi_that_does_not_want_vsock_costs_nothing,
+		i5_who_is_deleted_within_a_list_stands_for_nobody_whom_it_lacks,
 	};
 
 	return suite_run("allocator_owners", tests, ARRAY_LEN(tests));
