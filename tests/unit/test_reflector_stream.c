@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "test_reflector_server.h"
 
 #define BOOKMARK(rv) "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" rv "\"}}}\n"
@@ -349,6 +350,28 @@ START_TEST(a_stream_that_is_cut_again_and_again_gives_way_to_pages)
 }
 END_TEST
 
+/* LST-13: who ignores what it does not know never sends an end mark; that there is always news must not make
+ * it wait as long as a watch lives. */
+START_TEST(a_plain_watch_that_is_never_silent_is_given_up_for_pages)
+{
+	struct fixture fx;
+	uint64_t began_ms;
+
+	setup_streaming(&fx);
+	fx.options.list_idle_ms = 30;
+	SCRIPT(&fx, STREAM, THEN(STAY, EVENT("ADDED", "a", "7")));
+	start(&fx);
+	LOOP_UNTIL(&fx.loop, fx.seen.objects == 1);
+	began_ms = clock_boot_ms();
+	while (fx.count[LIST] == 0 && clock_boot_ms() - began_ms < 1000) {
+		fake_conn_chunk(fx.conn[STREAM], EVENT("MODIFIED", "a", "8"));
+		loop_run_turns(&fx.loop, 2);
+	}
+	ck_assert_uint_eq(fx.count[LIST], 1);
+	teardown(&fx);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -368,6 +391,7 @@ int main(void)
 		it_may_be_closed_in_any_callback,
 		it_may_be_closed_while_it_streams,
 		a_stream_that_is_cut_again_and_again_gives_way_to_pages,
+		a_plain_watch_that_is_never_silent_is_given_up_for_pages,
 	};
 
 	return suite_run("reflector_stream", tests, ARRAY_LEN(tests));
