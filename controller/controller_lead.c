@@ -154,6 +154,8 @@ static void on_behind(void *data)
 {
 	struct controller *c = data;
 
+	if (c->listing)
+		return; /* the view does not move before its end, however long that takes */
 	log_warning(c->o.log, "the view of the VMIs has fallen behind: listing them again");
 	c->relist = true;
 }

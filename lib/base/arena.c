@@ -47,10 +47,11 @@ static char *map_chunk(void)
 	char *all =
 		mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, anonymous, 0);
 	size_t before = -(uintptr_t)all & (CHUNK_SIZE - 1);
-	char *chunk = all + before;
+	char *chunk;
 
 	if (all == MAP_FAILED)
 		return NULL;
+	chunk = all + before;
 	if (before > 0)
 		(void)munmap(all, before);
 	if (before < CHUNK_SIZE)
@@ -84,9 +85,14 @@ static int add_chunk(struct arena *a)
 	return 0;
 }
 
+/* Few sizes, so that one block serves many: steps of an eighth of the size at most, of 8 bytes at least. */
 static size_t round_up(size_t size)
 {
-	return (size + 7) & ~(size_t)7;
+	size_t step = 8;
+
+	while (size > step * 16)
+		step *= 2;
+	return (size + step - 1) & ~(step - 1);
 }
 
 static void *take_freed(arena_handle *chain, const struct arena *a, size_t size)

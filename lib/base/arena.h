@@ -3,8 +3,10 @@
  *
  * A million records that point at each other are half as big with handles as with pointers, and malloc's
  * header and rounding fall away. A block does not move: a pointer to it, or into it, is good until it is
- * freed. What is freed is kept for blocks of the same size (rounded up to 8 bytes), and goes back to the
- * system when the arena is closed. Memory that was never used is not resident.
+ * freed. Sizes are rounded up to one of 40 (by 8 bytes up to 128, by an eighth above). What is freed is kept
+ * for blocks of the same rounded size, and goes back to the system when the arena is closed: so it takes, for
+ * each size, what the most blocks of that size took that ever lived at once. Memory that was never used is
+ * not resident.
  *
  * Several arenas can live side by side; a block knows its own. Not thread-safe. AddressSanitizer sees each
  * block's life.

@@ -67,7 +67,8 @@ int cid_pool_next_stripe(const struct cid_pool *p, uint32_t stripe, uint32_t *ou
 /** Free CIDs of the whole range. */
 uint64_t cid_pool_available(const struct cid_pool *p);
 
-/** Compares the counters and the free set with the bitmap, for tests. On false *reason says what is wrong. */
+/** Compares the counters and the free set with what is taken, for tests. On false *reason says what is wrong.
+ */
 bool cid_pool_validate(const struct cid_pool *p, const char **reason);
 
 void cid_pool_free(struct cid_pool *p); /* NULL is fine */

@@ -198,7 +198,7 @@ static void reflector_relist_now(struct reflector *r)
 	/* I9: who wants another list while one is under way, because memory is short, may want it again. */
 	struct reflector_verdict requested = {REFLECTOR_RESTART_REQUESTED,
 					      REFLECTOR_LIST,
-					      aborted ? REFLECTOR_SPREAD : REFLECTOR_NOW,
+					      aborted ? REFLECTOR_BACKOFF : REFLECTOR_NOW,
 					      0,
 					      false,
 					      false};

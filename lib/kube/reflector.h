@@ -134,7 +134,8 @@ const char *reflector_version(const struct reflector *r);
 const char *reflector_resource_version(const struct reflector *r);
 
 /** Throws the watch, or the list that is under way, away and lists consistently (resourceVersion unset): at
- * once, or when the present wait is over, which is there because the server needs it. */
+ * once; after a growing pause where it was a list; or when the present wait is over, which is there because
+ * the server needs it. */
 void reflector_relist(struct reflector *r);
 
 /** Ends everything; then @cb from the loop. No handler callback runs after this call. */

@@ -51,7 +51,7 @@ struct reflector {
 
 	/* Of the list under way. */
 	bool streams; /* it is a streaming one; with state LISTING */
-	bool stalled; /* and was given up for its silence */
+	bool stalled; /* and was given up because it does not come to its end */
 	bool paged;   /* the next one is not a streaming one (LST-12) */
 	bool unpaged; /* the next one is in one piece (LST-5) */
 	size_t listed;
@@ -59,7 +59,10 @@ struct reflector {
 	char *token;           /* for its next page, NULL for the first */
 
 	/* Of the streaming list under way. */
-	uint64_t stream_heard_ms; /* boot clock */
+	uint64_t stream_heard_ms;   /* boot clock */
+	uint64_t stream_changed_ms; /* the first change was heard, so all that was there had been; 0: none yet
+				     */
+	uint32_t streams_failed;    /* in a row, since the last whole list */
 
 	/* Of the watch under way. */
 	uint64_t watch_started_ms; /* boot clock; of the last one, 0 before the first */

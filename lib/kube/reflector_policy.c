@@ -166,6 +166,9 @@ struct reflector_verdict reflector_after_stream(const struct reflector_stream_en
 			v.paged = v.reason == REFLECTOR_RESTART_STALLED;
 		}
 	}
+	/* Something in between may cut each long transfer. */
+	if (end->in_a_row >= REFLECTOR_STREAM_TRIES && v.reason != REFLECTOR_RESTART_THROTTLED)
+		v.paged = true;
 	return v;
 }
 

@@ -61,8 +61,12 @@ struct reflector_stream_end {
 	bool broken; /* as in reflector_watch_end, these three */
 	bool error_event;
 	const struct kube_status *event;
-	bool stalled; /* given up for its silence */
+	bool stalled;          /* given up because it does not come to its end */
+	unsigned int in_a_row; /* streams that ended so since the last whole list, this one included */
 };
+
+/** So many are tried before pages, where it may have been the network. */
+#define REFLECTOR_STREAM_TRIES 3
 
 /** A streaming list has ended before its end mark. */
 struct reflector_verdict reflector_after_stream(const struct reflector_stream_end *end);

@@ -9,6 +9,9 @@
 #include "kube/discovery.h"
 #include "kube/reflector_impl.h"
 
+/* A watch that begins with a list lives longer by so many times watch_timeout_s. */
+#define STREAM_LIVES 10
+
 static int on_data(struct kube_call *call, const char *bytes, size_t n)
 {
 	struct reflector *r = call->data;
@@ -218,6 +221,7 @@ void reflector_list_complete(struct reflector *r)
 	free(STEAL_POINTER(r->token));
 	r->paged = false;
 	r->unpaged = false;
+	r->streams_failed = 0;
 	list_tell_rewound(r);
 	if (reflector_is_closing(r))
 		return;
@@ -282,6 +286,9 @@ int reflector_watch_open(struct reflector *r, struct error *err)
 	int rc;
 
 	r->watch_life_s = o->watch_timeout_s + (uint32_t)rng_below(o->rng, o->watch_timeout_s);
+	/* A million VMIs take a server more than five minutes. */
+	if (r->streams)
+		r->watch_life_s += STREAM_LIVES * o->watch_timeout_s;
 	(void)snprintf(life, sizeof(life), "%" PRIu32, r->watch_life_s);
 	rc = reflector_path_add(r, "timeoutSeconds", life, err);
 	if (rc != 0)

@@ -15,13 +15,22 @@ static void guard_in(struct reflector *r, uint64_t delay_ms)
 	(void)uv_timer_start(&r->timer, on_guard, delay_ms, 0);
 }
 
+/* When the list is given up: after a silence, or where all there was has been shown and yet no end mark
+ * comes, however much else does. */
+static uint64_t give_up_ms(const struct reflector *r)
+{
+	uint64_t since_ms = r->stream_changed_ms != 0 ? r->stream_changed_ms : r->stream_heard_ms;
+
+	return since_ms + r->options.list_idle_ms;
+}
+
 static void on_guard(uv_timer_t *timer)
 {
 	struct reflector *r = timer->data;
-	uint64_t silent_ms = clock_boot_ms() - r->stream_heard_ms;
+	uint64_t now_ms = clock_boot_ms();
 
-	if (silent_ms < r->options.list_idle_ms) {
-		guard_in(r, r->options.list_idle_ms - silent_ms);
+	if (now_ms < give_up_ms(r)) {
+		guard_in(r, give_up_ms(r) - now_ms);
 		return;
 	}
 	r->stalled = true;
@@ -31,6 +40,8 @@ static void on_guard(uv_timer_t *timer)
 void reflector_stream_heard(struct reflector *r)
 {
 	r->stream_heard_ms = clock_boot_ms();
+	if (r->stream_changed_ms == 0 && watch_reader_list_changed(r->watch_reader))
+		r->stream_changed_ms = r->stream_heard_ms;
 }
 
 /* ---- the list ---- */
@@ -56,6 +67,7 @@ int reflector_stream_start(struct reflector *r, struct error *err)
 		return rc;
 	r->stalled = false;
 	r->stream_heard_ms = r->watch_started_ms;
+	r->stream_changed_ms = 0;
 	guard_in(r, r->options.list_idle_ms);
 	return 0;
 }
@@ -85,12 +97,13 @@ void reflector_stream_done(struct reflector *r, const struct kube_answer *answer
 		.error_event = r->data_rc == WATCH_READER_ERROR_EVENT,
 		.event = watch_reader_status(r->watch_reader),
 		.stalled = r->stalled,
+		.in_a_row = ++r->streams_failed,
 	};
 	struct reflector_verdict verdict = reflector_after_stream(&end);
 	struct error why = r->why;
 
 	if (end.stalled)
-		(void)error_set(&why, -ETIMEDOUT, "the server has not gone on with a list");
+		(void)error_set(&why, -ETIMEDOUT, "the server does not come to the end of a list");
 	else if (verdict.reason == REFLECTOR_RESTART_EOF)
 		(void)error_set(&why, -EPIPE, "the server ended a list before its end mark");
 	else if (!end.broken)

@@ -20,6 +20,7 @@ struct watch_reader {
 	struct json_reader *reader;
 	struct watch_reader_options options;
 	bool listing; /* before the end mark of the list that it begins with */
+	bool changed; /* within it, since all there was has been shown */
 	size_t listed;
 	/* Of the frame being read. */
 	char type[16];
@@ -171,6 +172,7 @@ static void watch_list_event(struct watch_reader *wr, enum reflector_event event
 		wr->listed++;
 	else if (event == REFLECTOR_DELETED && wr->listed > 0)
 		wr->listed--;
+	wr->changed = wr->changed || event != REFLECTOR_ADDED;
 	reflector_object_end(wr->options.object,
 			     event == REFLECTOR_DELETED ? REFLECTOR_DELETED : REFLECTOR_LISTED);
 }
@@ -275,7 +277,13 @@ void watch_reader_reset(struct watch_reader *wr, bool listing)
 	json_reader_reset(wr->reader);
 	watch_frame_reset(wr);
 	wr->listing = listing;
+	wr->changed = false;
 	wr->listed = 0;
+}
+
+bool watch_reader_list_changed(const struct watch_reader *wr)
+{
+	return wr->changed;
 }
 
 size_t watch_reader_listed(const struct watch_reader *wr)

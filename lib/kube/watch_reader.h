@@ -50,6 +50,10 @@ void watch_reader_reset(struct watch_reader *wr, bool listing);
 /** Objects that the list has shown and that were not deleted before its end. */
 size_t watch_reader_listed(const struct watch_reader *wr);
 
+/** The list has shown something that was MODIFIED or DELETED: a server sends what there is before what
+ * changes, so the end mark is due. */
+bool watch_reader_list_changed(const struct watch_reader *wr);
+
 /** The next bytes. Returns 0 or a negative errno with err: WATCH_READER_ERROR_EVENT; -EBADMSG (not JSON, no
  * frame, unknown type); -EMSGSIZE (over max_frame); -ENOMEM; -ECANCELED (the object was stopped). Then only
  * watch_reader_reset() or watch_reader_free() may follow. */

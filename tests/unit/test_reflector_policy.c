@@ -324,6 +324,10 @@ START_TEST(a_stream_that_ends_before_its_mark_is_no_list)
 	end.answer = &refused;
 	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_BACKOFF,
 			      false);
+	end.in_a_row = REFLECTOR_STREAM_TRIES;
+	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_TRANSPORT, REFLECTOR_BACKOFF,
+			      true);
+	end.in_a_row = 0;
 	end.answer = &late;
 	assert_stream_verdict(reflector_after_stream(&end), REFLECTOR_RESTART_STALLED, REFLECTOR_BACKOFF,
 			      true);

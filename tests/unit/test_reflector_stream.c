@@ -50,6 +50,9 @@ START_TEST(it_is_asked_for_consistently_and_never_with_gzip)
 	start(&fx);
 	LOOP_UNTIL(&fx.loop, is_synced(&fx));
 	ck_assert_msg(strncmp(fx.requests[1], query, strlen(query)) == 0, "%s", fx.requests[1]);
+	/* Long enough for what takes a server minutes. */
+	ck_assert_int_ge(strtol(fx.requests[1] + strlen(query), NULL, 10), 3300);
+	ck_assert_int_lt(strtol(fx.requests[1] + strlen(query), NULL, 10), 3600);
 	ck_assert(!fx.gzip[1]);
 	teardown(&fx);
 }
