@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/list.h"
@@ -14,6 +15,12 @@
 /* Idle connections kept where the number of connections has no limit. */
 #define DEFAULT_KEPT_CONNECTIONS 64
 
+/* A connection that brings small pieces at more than BUSY_POLLS in BUSY_MS is let alone for GATHER_MS each
+ * time that it has been read empty. */
+#define BUSY_MS    10
+#define BUSY_POLLS 10
+#define GATHER_MS  2
+
 struct http_engine {
 	uv_loop_t *loop;
 	struct http_engine_owner owner;
@@ -22,8 +29,9 @@ struct http_engine {
 	uv_idle_t prompt;  /* runs libcurl in the loop's next turn */
 	unsigned prompted; /* such runs since the last event */
 	struct list sockets;
-	unsigned handles; /* libuv handles not yet closed: the two above and one for each socket */
-	unsigned easies;  /* inside */
+	uv_timer_t gather; /* runs while sockets are parked */
+	unsigned handles;  /* libuv handles not yet closed: the three above and one for each socket */
+	unsigned easies;   /* inside */
 	bool in_curl;
 	bool driving; /* drive() is on the stack */
 	bool broken;  /* T8, T9, or the fence fell */
@@ -40,7 +48,10 @@ struct engine_socket {
 	struct http_engine *engine;
 	struct list link;
 	curl_socket_t fd;
-	int events; /* UV_READABLE, UV_WRITABLE */
+	int events;          /* UV_READABLE, UV_WRITABLE */
+	bool parked;         /* not polled until the engine's gather timer fires */
+	uint64_t busy_since; /* ms of the loop's clock */
+	unsigned busy_polls; /* since then */
 };
 
 static void on_engine_handle_closed(struct http_engine *e)
@@ -96,6 +107,7 @@ static void engine_maybe_teardown(struct http_engine *e)
 	list_for_each_safe (it, &e->sockets)
 		socket_close(container_of(it, struct engine_socket, link));
 	uv_close((uv_handle_t *)&e->timer, on_own_handle_closed);
+	uv_close((uv_handle_t *)&e->gather, on_own_handle_closed);
 	uv_close((uv_handle_t *)&e->prompt, on_own_handle_closed);
 }
 
@@ -178,6 +190,46 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *data)
 	return 0;
 }
 
+static int socket_poll(struct engine_socket *s);
+
+static void on_gather(uv_timer_t *timer)
+{
+	struct http_engine *e = timer->data;
+
+	list_for_each (it, &e->sockets) {
+		struct engine_socket *s = container_of(it, struct engine_socket, link);
+
+		if (s->parked && socket_poll(s) != 0)
+			engine_break(e);
+	}
+}
+
+/* A list comes from a server in thousands of small pieces a second, each of which would wake the process up
+ * for some microseconds of work: who waits a moment reads many of them at once. */
+static bool is_busy(struct engine_socket *s)
+{
+	uint64_t now_ms = uv_now(s->engine->loop);
+	int waiting;
+
+	if (now_ms - s->busy_since >= BUSY_MS) {
+		s->busy_since = now_ms;
+		s->busy_polls = 0;
+	}
+	if (++s->busy_polls <= BUSY_POLLS || s->events != UV_READABLE)
+		return false;
+	return ioctl(s->fd, FIONREAD, &waiting) == 0 && waiting == 0;
+}
+
+static void socket_park(struct engine_socket *s)
+{
+	struct http_engine *e = s->engine;
+
+	(void)uv_poll_stop(&s->poll);
+	s->parked = true;
+	if (!uv_is_active((uv_handle_t *)&e->gather))
+		(void)uv_timer_start(&e->gather, on_gather, GATHER_MS, 0);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct engine_socket *s = poll->data;
@@ -194,9 +246,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	drive(e, s->fd, flags);
 	/* T12: @s may be closing by now, but it is memory until its close callback. T10: libuv has switched
 	 * the poll off; if libcurl still wants the socket it would be deaf. */
-	if (!uv_is_closing((uv_handle_t *)poll) && !uv_is_active((uv_handle_t *)poll) &&
-	    uv_poll_start(poll, s->events, on_poll) != 0)
+	if (uv_is_closing((uv_handle_t *)poll))
+		return;
+	if (!uv_is_active((uv_handle_t *)poll) && socket_poll(s) != 0)
 		engine_break(e);
+	else if (status == 0 && is_busy(s))
+		socket_park(s);
+}
+
+static int socket_poll(struct engine_socket *s)
+{
+	s->parked = false;
+	return uv_poll_start(&s->poll, s->events, on_poll);
 }
 
 static struct engine_socket *socket_open(struct http_engine *e, curl_socket_t fd)
@@ -239,7 +300,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
 		s->events = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
 			    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
 	}
-	if (s == NULL || uv_poll_start(&s->poll, s->events, on_poll) != 0)
+	if (s == NULL || socket_poll(s) != 0)
 		engine_break(e);
 	return 0;
 }
@@ -279,12 +340,14 @@ int http_engine_open(struct http_engine **out, uv_loop_t *loop, const struct htt
 		free(e);
 		return rc;
 	}
-	/* These two cannot fail. */
+	/* These three cannot fail. */
 	(void)uv_timer_init(loop, &e->timer);
+	(void)uv_timer_init(loop, &e->gather);
 	(void)uv_idle_init(loop, &e->prompt);
 	e->timer.data = e;
+	e->gather.data = e;
 	e->prompt.data = e;
-	e->handles = 2;
+	e->handles = 3;
 	*out = e;
 	return 0;
 }

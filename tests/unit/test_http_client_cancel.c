@@ -1,4 +1,5 @@
-/* Requests and clients of HTTP that we end ourselves: canceled, refused by a callback, closed. */
+/* Requests and clients of HTTP that we end ourselves, canceled, refused by a callback, closed; also while
+ * their answer comes in so many pieces that the engine lets them gather. */
 #include <errno.h>
 
 #include "support/suite.h"
@@ -216,6 +217,73 @@ START_TEST(two_clients_on_one_loop_do_not_touch_each_other)
 }
 END_TEST
 
+/* Sends a piece in each turn of the loop. */
+static void send_pieces(struct fake_conn *c, int n)
+{
+	for (int i = 0; i < n; i++) {
+		fake_conn_chunk(c, "0123456789");
+		(void)uv_run(&rig.loop, UV_RUN_NOWAIT);
+	}
+}
+
+static void begin_answer(void *data, struct fake_conn *c, const struct fake_request *r)
+{
+	struct fake_conn **kept = data;
+
+	(void)r;
+	*kept = c;
+	fake_conn_begin(c, 200, NULL);
+}
+
+START_TEST(pieces_in_quick_succession_arrive_to_the_last_byte)
+{
+	struct fake_conn *kept = NULL;
+	struct probe p;
+
+	rig_open(&rig, begin_answer, &kept);
+	probe_init(&p, &rig, "/");
+	probe_start(&p);
+	LOOP_UNTIL(&rig.loop, p.heads == 1);
+	for (size_t round = 1; round <= 20; round++) {
+		send_pieces(kept, 100);
+		/* Nothing more comes, and nothing of what came stays behind. */
+		LOOP_UNTIL(&rig.loop, p.body.len == round * 1000);
+	}
+	fake_conn_end(kept);
+	LOOP_UNTIL(&rig.loop, p.done == 1);
+	ck_assert_int_eq(p.result.error, 0);
+	for (size_t i = 0; i < p.body.len; i++)
+		ck_assert_int_eq(p.body.data[i], (int)('0' + i % 10));
+	probe_free(&p);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(it_can_end_while_pieces_gather)
+{
+	for (int way = 0; way < 3; way++) {
+		struct fake_conn *kept = NULL;
+		struct probe p;
+
+		rig_open(&rig, begin_answer, &kept);
+		probe_init(&p, &rig, "/");
+		probe_start(&p);
+		LOOP_UNTIL(&rig.loop, p.heads == 1);
+		send_pieces(kept, 300);
+		if (way == 0)
+			http_request_cancel(&p.req);
+		else if (way == 1)
+			fake_conn_reset(kept);
+		if (way < 2)
+			LOOP_UNTIL(&rig.loop, p.done == 1);
+		rig_close(&rig); /* ends what is left */
+		ck_assert_int_eq(p.done, 1);
+		ck_assert_int_ne(p.result.error, 0);
+		probe_free(&p);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -226,6 +294,8 @@ int main(void)
 		closing_ends_every_request_before_its_callback,
 		on_done_may_close_the_client,
 		two_clients_on_one_loop_do_not_touch_each_other,
+		pieces_in_quick_succession_arrive_to_the_last_byte,
+		it_can_end_while_pieces_gather,
 	};
 
 	return suite_run("http_client_cancel", tests, ARRAY_LEN(tests));
