@@ -16,10 +16,6 @@
 #define TOLD_REFUSED_ONCE (1u << 31)
 #define TOLD_UNKNOWN_ONCE (1u << 30)
 
-/* So many terms before our first one can a leader have had whose writes are still under way: it may have made
- * two of the largest steps. */
-#define TERMS_OF_LEADER_BEFORE 128
-
 int allocator_create(struct allocator **out, const struct allocator_options *options)
 {
 	struct allocator *a;
@@ -133,12 +129,6 @@ void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t ci
 }
 
 /* ---- what a VMI needs ---- */
-
-/* I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
-bool allocator_may_serve(const struct vmi_record *r)
-{
-	return r->wants && !r->started && !r->deleting && !r->unreadable;
-}
 
 /* It started with a CID, whatever the status says now. */
 static bool has_guest_cid(const struct vmi_record *r)
@@ -260,25 +250,6 @@ static const char *key_of(const struct vmi *v, char buffer[static VMI_KEY_SIZE])
 	return buffer;
 }
 
-/* A decimal of up to 128 bit; 0 where it is none. */
-static vmi_version parse_version(const char *text)
-{
-	vmi_version version = 0;
-
-	for (; *text >= '0' && *text <= '9'; text++)
-		version = version * 10 + (unsigned int)(*text - '0');
-	return *text == '\0' ? version : 0;
-}
-
-/* What the leader before us wrote last may show, or land, after we have taken over. By its stripe it cannot
- * be told from one in 256 of what others write. */
-static bool is_of_leader_before(const struct allocator *a, uint32_t cid)
-{
-	uint32_t distance = cid_stripe_of(a->first_term - cid);
-
-	return distance >= 1 && distance <= TERMS_OF_LEADER_BEFORE;
-}
-
 static bool starts_now(const struct vmi_record *r)
 {
 	return !r->started && (r->phase == VMI_PHASE_SCHEDULED || r->phase == VMI_PHASE_RUNNING);
@@ -330,7 +301,7 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 				 (struct notice){.kind = NOTICE_ASSIGNED,
 						 .cid = cid,
 						 .waited_ms = work != NULL ? s->now_ms - work->since_ms : 0});
-	else if (s->witnessed && a->has_term && !(before == NULL && is_of_leader_before(a, cid)))
+	else if (s->witnessed && a->has_term && !(before == NULL && allocator_is_of_leader_before(a, cid)))
 		allocator_notify(a, r,
 				 (struct notice){.kind = NOTICE_FOREIGN,
 						 .cid = cid,
@@ -475,7 +446,7 @@ static void note_listed(struct allocator *a, struct vmi_record *r)
 
 void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, uint64_t now_ms)
 {
-	vmi_version version = parse_version(v->resource_version);
+	vmi_version version = allocator_parse_version(v->resource_version);
 	struct sight s = {.now_ms = now_ms};
 	bool known;
 	struct vmi_record *r;
@@ -532,7 +503,7 @@ void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_m
 {
 	char buffer[VMI_KEY_SIZE];
 	struct vmi_record *r = vmi_store_find(&a->store, key_of(v, buffer));
-	vmi_version version = parse_version(v->resource_version);
+	vmi_version version = allocator_parse_version(v->resource_version);
 
 	if (r == NULL || (version != 0 && version < vmi_record_version(r)))
 		return;
@@ -578,7 +549,7 @@ static void tell_listed_source(void *data, struct vmi_record *r)
 
 void allocator_list_done(struct allocator *a, const char *resource_version, uint64_t now_ms)
 {
-	struct sweep sweep = {.a = a, .version = parse_version(resource_version), .now_ms = now_ms};
+	struct sweep sweep = {.a = a, .version = allocator_parse_version(resource_version), .now_ms = now_ms};
 
 	/* A target may come before its source in the list; both are known now, and the source may be gone
 	 * after this. */

@@ -153,6 +153,12 @@ bool allocator_may_draw(const struct allocator *a);
 /** I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
 bool allocator_may_serve(const struct vmi_record *r);
 
+/** @cid may have been written by the leader before us. */
+bool allocator_is_of_leader_before(const struct allocator *a, uint32_t cid);
+
+/** A resourceVersion as a number, 0 where it is none. */
+vmi_version allocator_parse_version(const char *text);
+
 /** Starts to work for @r, if nothing is being done yet; moves it to the queue of its urgency if it waits in
  * one. */
 void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms);

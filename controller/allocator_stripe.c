@@ -7,6 +7,10 @@
  * fewer than K apart, however often a leader looks for room. */
 #define MAX_STEP 64
 
+/* So many terms before our first one can a leader have had whose writes are still under way: it may have made
+ * two of the largest steps. */
+#define TERMS_OF_LEADER_BEFORE 128
+
 static void use_stripe(struct allocator *a, uint32_t stripe)
 {
 	if (a->stripe == stripe)
@@ -23,6 +27,15 @@ void allocator_set_term(struct allocator *a, uint32_t term)
 	a->term = term;
 	a->base = term;
 	use_stripe(a, cid_stripe_of(term));
+}
+
+/* What the leader before us wrote last may show, or land, after we have taken over. By its stripe it cannot
+ * be told from one in 256 of what others write. */
+bool allocator_is_of_leader_before(const struct allocator *a, uint32_t cid)
+{
+	uint32_t distance = cid_stripe_of(a->first_term - cid);
+
+	return distance >= 1 && distance <= TERMS_OF_LEADER_BEFORE;
 }
 
 void allocator_clear_term(struct allocator *a)

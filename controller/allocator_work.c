@@ -27,6 +27,12 @@ static const uint8_t work_moves[] = {
 	[WORK_BLOCKED] = TO(WORK_WANTING) | TO(WORK_DOUBTING),
 };
 
+/* I2 and I9: nothing is written for a VMI that has started, ends, or cannot be read. */
+bool allocator_may_serve(const struct vmi_record *r)
+{
+	return r->wants && !r->started && !r->deleting && !r->unreadable;
+}
+
 static enum urgency urgency_of(const struct vmi_record *r)
 {
 	switch ((enum vmi_phase)r->phase) {
@@ -234,6 +240,16 @@ static struct slot *take_slot(struct allocator *a, struct assignment *w, enum wi
 		return slot;
 	}
 	return NULL;
+}
+
+/* A decimal of up to 128 bit; 0 where it is none. */
+vmi_version allocator_parse_version(const char *text)
+{
+	vmi_version version = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		version = version * 10 + (unsigned int)(*text - '0');
+	return *text == '\0' ? version : 0;
 }
 
 static void format_version(vmi_version version, char out[static 48])

@@ -43,9 +43,8 @@ void arena_close(struct arena *a)
 /* Zeroed pages aligned to their size: twice as much, without what is too much at both ends. */
 static char *map_chunk(void)
 {
-	const int anonymous = -1;
-	char *all =
-		mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, anonymous, 0);
+	/* cppcheck-suppress invalidFunctionArg ; anonymous memory has no file */
+	char *all = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t before = -(uintptr_t)all & (CHUNK_SIZE - 1);
 	char *chunk;
 
