@@ -1,41 +1,44 @@
 #include "apisim/stats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apisim/must.h"
+#include "base/hash.h"
+#include "base/macros.h"
 
 #define MAX_OBJECTS 1000000 /* beyond this many, writes are no longer counted by object */
+#define MAX_CHUNKS  1024    /* which fit */
 
 struct write_count {
-	struct table_node node;
-	uint64_t count;
+	struct arena_node node;
+	uint32_t count;
 	char key[]; /* "plural/namespace/name" */
 };
 
-static uint64_t hash_of(const struct table *t, const struct table_node *node)
+static struct write_count *count_of(const struct arena_node *node)
 {
-	return table_hash_str(t, ((const struct write_count *)(const void *)node)->key);
+	return container_of(node, struct write_count, node);
+}
+
+static uint64_t hash_of(const struct arena_table *t, const struct arena_node *node)
+{
+	return hash_str(t->seed, count_of(node)->key);
 }
 
 void stats_init(struct stats *s)
 {
 	*s = (struct stats){.conflicts = 0};
-	if (table_init(&s->by_object, 1, hash_of) != 0)
+	arena_init(&s->counts, MAX_CHUNKS);
+	if (arena_table_init(&s->by_object, &s->counts, 1, hash_of) != 0)
 		abort();
-}
-
-static void free_count(void *data, struct table_node *node)
-{
-	(void)data;
-	free(node);
 }
 
 void stats_free(struct stats *s)
 {
-	/* table_visit() allows removal of the visited entry only, and freeing is one. */
-	table_visit(&s->by_object, free_count, NULL);
-	table_close(&s->by_object);
+	arena_table_close(&s->by_object);
+	arena_close(&s->counts);
 }
 
 void stats_reset(struct stats *s)
@@ -44,44 +47,52 @@ void stats_reset(struct stats *s)
 	stats_init(s);
 }
 
-void stats_wrote(struct stats *s, const struct object *o)
+static struct write_count *find(const struct stats *s, const char *key)
 {
-	size_t plural = strlen(o->resource->plural);
-	size_t key_len = strlen(o->key);
-	struct write_count *w = must_alloc(sizeof(*w) + plural + key_len + 2);
+	const struct arena_table *t = &s->by_object;
+	struct arena_node *node = arena_table_chain(t, hash_str(t->seed, key));
 
-	memcpy(w->key, o->resource->plural, plural);
-	w->key[plural] = '/';
-	memcpy(w->key + plural + 1, o->key, key_len + 1);
-	for (struct table_node *n = table_chain(&s->by_object, hash_of(&s->by_object, &w->node)); n != NULL;
-	     n = n->next) {
-		struct write_count *other = container_of(n, struct write_count, node);
-
-		if (strcmp(other->key, w->key) == 0) {
-			other->count++;
-			free(w);
-			return;
-		}
-	}
-	if (s->object_count == MAX_OBJECTS) {
-		free(w);
-		return;
-	}
-	w->count = 1;
-	s->object_count++;
-	table_insert(&s->by_object, &w->node);
+	for (; node != NULL; node = arena_table_next(t, node))
+		if (strcmp(count_of(node)->key, key) == 0)
+			return count_of(node);
+	return NULL;
 }
 
-static void write_one(void *data, struct table_node *node)
+static struct write_count *add(struct stats *s, const char *key)
 {
-	const struct write_count *w = container_of(node, struct write_count, node);
+	size_t size = strlen(key) + 1;
+	struct write_count *w = arena_alloc(&s->counts, sizeof(*w) + size);
+
+	if (w == NULL)
+		abort();
+	memcpy(w->key, key, size);
+	arena_table_insert(&s->by_object, &w->node);
+	return w;
+}
+
+void stats_wrote(struct stats *s, const struct object *o)
+{
+	char key[ARENA_MAX_BLOCK / 2]; /* names are much shorter */
+	struct write_count *w;
+
+	(void)snprintf(key, sizeof(key), "%s/%s", o->resource->plural, o->key);
+	w = find(s, key);
+	if (w == NULL && s->by_object.len < MAX_OBJECTS)
+		w = add(s, key);
+	if (w != NULL)
+		w->count++;
+}
+
+static void write_one(void *data, struct arena_node *node)
+{
+	const struct write_count *w = count_of(node);
 	struct buf *out = data;
 
 	if (out->data[out->len - 1] != '{')
 		must_text(out, ",");
 	must_text(out, "\"");
 	must_json(out, w->key, strlen(w->key));
-	must_printf(out, "\":%llu", (unsigned long long)w->count);
+	must_printf(out, "\":%u", w->count);
 }
 
 void stats_write(const struct stats *s, bool by_object, struct buf *out)
@@ -107,6 +118,6 @@ void stats_write(const struct stats *s, bool by_object, struct buf *out)
 	if (!by_object)
 		return;
 	must_text(out, ",\"writes\":{");
-	table_visit(&s->by_object, write_one, out);
+	arena_table_visit(&s->by_object, write_one, out);
 	must_text(out, "}");
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "apisim/object.h"
-#include "apisim/table.h"
+#include "base/arena_table.h"
 
 enum stats_verb {
 	STATS_GET,
@@ -25,15 +25,16 @@ enum stats_verb {
 
 struct stats {
 	uint64_t requests[STATS_VERB_COUNT];
-	uint64_t codes[600];    /* answers by status */
-	uint64_t conflicts;     /* 409 and failed JSON patches */
-	uint64_t unchanged;     /* writes that changed nothing */
-	uint64_t events_sent;   /* to all watches */
-	uint64_t watches_cut;   /* too slow */
-	struct table by_object; /* successful writes, keyed by resource and namespace/name */
-	size_t object_count;
+	uint64_t codes[600];  /* answers by status */
+	uint64_t conflicts;   /* 409 and failed JSON patches */
+	uint64_t unchanged;   /* writes that changed nothing */
+	uint64_t events_sent; /* to all watches */
+	uint64_t watches_cut; /* too slow */
+	struct arena counts;
+	struct arena_table by_object; /* successful writes, keyed by resource and namespace/name */
 };
 
+/** @s may not move. */
 void stats_init(struct stats *s);
 void stats_free(struct stats *s);
 void stats_reset(struct stats *s);
