@@ -195,18 +195,26 @@ int observer_state(const struct observer *o)
 	return o->state;
 }
 
+/* Waits a moment for what has not come yet. Returns 0; -ETIMEDOUT after @end_ms; why the observer has ended.
+ */
+static int wait_on(const struct observer *o, uint64_t end_ms)
+{
+	if (o->state != 0)
+		return o->state;
+	if (clock_boot_ms() >= end_ms)
+		return -ETIMEDOUT;
+	poll(NULL, 0, LOOK_MS);
+	return 0;
+}
+
 int observer_await_updates(const struct observer *o, size_t updates, int timeout_ms)
 {
-	uint64_t end = clock_boot_ms() + (uint64_t)timeout_ms;
+	uint64_t end_ms = clock_boot_ms() + (uint64_t)timeout_ms;
+	int rc = 0;
 
-	while (o->updates < updates) {
-		if (o->state != 0)
-			return o->state;
-		if (clock_boot_ms() >= end)
-			return -ETIMEDOUT;
-		poll(NULL, 0, LOOK_MS);
-	}
-	return 0;
+	while (rc == 0 && o->updates < updates)
+		rc = wait_on(o, end_ms);
+	return rc;
 }
 
 unsigned int observer_restarts(const struct observer *o)
@@ -225,20 +233,16 @@ size_t observer_served(const struct observer *o, size_t from, size_t to)
 
 int observer_await_served(const struct observer *o, size_t from, size_t to, int timeout_ms)
 {
-	uint64_t end = clock_boot_ms() + (uint64_t)timeout_ms;
+	uint64_t end_ms = clock_boot_ms() + (uint64_t)timeout_ms;
+	int rc = 0;
 
-	for (size_t at = from; at < to;) {
-		if (o->sights[at].served_us != 0) {
+	for (size_t at = from; rc == 0 && at < to;) {
+		if (o->sights[at].served_us != 0)
 			at++;
-			continue;
-		}
-		if (o->state != 0)
-			return o->state;
-		if (clock_boot_ms() >= end)
-			return -ETIMEDOUT;
-		poll(NULL, 0, LOOK_MS);
+		else
+			rc = wait_on(o, end_ms);
 	}
-	return 0;
+	return rc;
 }
 
 long long observer_first_added_us(const struct observer *o, size_t from, size_t to)

@@ -21,33 +21,6 @@ static const struct stage stages[] = {
 	{"apisim-cold-1000000", 1000000, 2, 0},
 };
 
-/* What was used up to the moment at which it was ready, and what it has then. */
-static int measure(struct turn *t, const char *stage, const struct turn_mark *mark, struct error *err)
-{
-	int rc = turn_await_ready(t, err);
-	struct turn_mark now;
-
-	if (rc != 0)
-		return rc;
-	turn_mark(t, &now);
-	turn_add(t, stage, "cpu_us", (double)now.cpu_us);
-	turn_add_memory(t, stage);
-	turn_add(t, stage, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
-	turn_add(t, stage, "server_cpu_ms", (double)(now.server_cpu_us - mark->server_cpu_us) / 1000);
-	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
-}
-
-static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, const char *stage,
-		    struct error *err)
-{
-	struct turn_mark mark = {.server_cpu_us = meter_cpu_us(b->server)};
-	struct turn turn;
-	int rc = turn_start(&turn, b, round, subject, 0, err);
-
-	bench_say("%s: round %u, %s", stage, round + 1, subject->name);
-	return rc == 0 ? turn_end(&turn, measure(&turn, stage, &mark, err), err) : rc;
-}
-
 static int scan(struct bench *b, unsigned int round, const struct stage *stage, size_t vmis,
 		struct error *err)
 {
@@ -78,7 +51,7 @@ static int run_round(struct bench *b, unsigned int round, const struct stage *st
 	for (size_t i = 0; i < n; i++) {
 		const struct subject *subject = list[bench_place(round, i, n)];
 
-		if (run_turn(b, round, subject, stage->name, err) != 0)
+		if (turn_cold_start(b, round, subject, stage->name, false, err) != 0)
 			bench_turn_failed(b, stage->name, subject->name, round, err);
 	}
 	return 0;

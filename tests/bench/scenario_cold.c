@@ -39,46 +39,17 @@ static size_t list_subjects(const struct bench *b, struct subject list[static MO
 	return n;
 }
 
-/* What was used up to the moment at which it was ready, and what it has then: read within a few milliseconds
- * of it. */
-static int measure(struct turn *t, const char *stage, const struct turn_mark *mark, struct error *err)
-{
-	int rc = turn_await_ready(t, err);
-	struct turn_mark now;
-
-	if (rc != 0)
-		return rc;
-	turn_mark(t, &now);
-	turn_add(t, stage, "cpu_us", (double)now.cpu_us);
-	turn_add_memory(t, stage);
-	if (strcmp(stage, stages[0].name) == 0)
-		turn_add_files(t, stage);
-	turn_add(t, stage, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
-	turn_add(t, stage, "server_cpu_ms", (double)(now.server_cpu_us - mark->server_cpu_us) / 1000);
-	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
-}
-
-static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, const char *stage,
-		    struct error *err)
-{
-	struct turn_mark mark = {.server_cpu_us = meter_cpu_us(b->server)};
-	struct turn turn;
-	int rc = turn_start(&turn, b, round, subject, 0, err);
-
-	return rc == 0 ? turn_end(&turn, measure(&turn, stage, &mark, err), err) : rc;
-}
-
 static int run_stage(struct bench *b, const char *stage, struct error *err)
 {
 	struct subject list[MOST];
 	size_t n = list_subjects(b, list);
+	bool files = strcmp(stage, stages[0].name) == 0;
 
 	for (unsigned int round = 0; round < b->rounds; round++) {
 		for (size_t i = 0; i < n; i++) {
 			const struct subject *subject = &list[bench_place(round, i, n)];
 
-			bench_say("%s: round %u, %s", stage, round + 1, subject->name);
-			if (run_turn(b, round, subject, stage, err) != 0)
+			if (turn_cold_start(b, round, subject, stage, files, err) != 0)
 				bench_turn_failed(b, stage, subject->name, round, err);
 		}
 	}

@@ -145,3 +145,34 @@ void turn_add_latencies(const struct turn *t, const char *scenario, size_t from,
 	turn_add(t, scenario, "p99_ms", ms[n * 99 / 100]);
 	turn_add(t, scenario, "max_ms", ms[n - 1]);
 }
+
+static int measure_cold_start(struct turn *t, const char *scenario, bool files, long long server_cpu_us,
+			      struct error *err)
+{
+	int rc = turn_await_ready(t, err);
+	struct turn_mark now;
+
+	if (rc != 0)
+		return rc;
+	turn_mark(t, &now);
+	turn_add(t, scenario, "cpu_us", (double)now.cpu_us);
+	turn_add_memory(t, scenario);
+	if (files)
+		turn_add_files(t, scenario);
+	turn_add(t, scenario, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
+	turn_add(t, scenario, "server_cpu_ms", (double)(now.server_cpu_us - server_cpu_us) / 1000);
+	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
+}
+
+int turn_cold_start(struct bench *b, unsigned int round, const struct subject *subject, const char *scenario,
+		    bool files, struct error *err)
+{
+	long long server_cpu_us = meter_cpu_us(b->server);
+	struct turn turn;
+	int rc;
+
+	bench_say("%s: round %u, %s", scenario, round + 1, subject->name);
+	rc = turn_start(&turn, b, round, subject, 0, err);
+	return rc == 0 ? turn_end(&turn, measure_cold_start(&turn, scenario, files, server_cpu_us, err), err)
+		       : rc;
+}

@@ -58,6 +58,11 @@ void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_
 /** Adds rss_kb, anon_kb and peak_kb. */
 void turn_add_memory(const struct turn *t, const char *scenario);
 
+/** A whole turn that is a cold start: adds cpu_us, ready_ms and server_cpu_ms from its start to ready, its
+ * memory and, with @files, its files. Returns as turn_end(). */
+int turn_cold_start(struct bench *b, unsigned int round, const struct subject *subject, const char *scenario,
+		    bool files, struct error *err);
+
 /** Adds program_kb and files_kb (with shared libraries). */
 void turn_add_files(const struct turn *t, const char *scenario);
 
