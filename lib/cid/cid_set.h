@@ -2,8 +2,8 @@
  * cid_set: a set of CIDs, any 32 bits each, in 4.6 to 7 bytes a member wherever they lie; of the most members
  * that it ever had, for it does not shrink.
  *
- * Random CIDs lie far apart: a compressed bitmap (CRoaring) needs some 80 bytes for one that is alone in its
- * container, and 27 in a cluster of 100,000. This is a hash table with open addressing that grows by halves.
+ * Random CIDs lie far apart: a compressed bitmap (CRoaring 0.2.66, ordered by stripe) took 71 bytes each for
+ * 5,000, 24 for 100,000 and 5 for 1,000,000. This is a hash table with open addressing that grows by halves.
  * Pure; not thread-safe.
  */
 #ifndef CID_CID_SET_H
