@@ -105,14 +105,11 @@ int reflector_step_start(struct reflector *r, enum reflector_step step, struct e
 /** The request of the present state has ended, and neither close nor relist wants something else. */
 void reflector_step_done(struct reflector *r, const struct kube_answer *answer);
 
-/** Where the objects are, and which: the beginning of r->path. */
-int reflector_path_begin(struct reflector *r, struct error *err);
+/** r->path becomes that of a watch, with bookmarks; what it begins with is to be added. */
+int reflector_watch_begin(struct reflector *r, struct error *err);
 
 /** Adds NAME=VALUE to the query. */
 int reflector_path_add(struct reflector *r, const char *name, const char *value, struct error *err);
-
-/** Starts a GET of r->path whose answer arrives in pieces; @call: what differs. */
-int reflector_start_stream(struct reflector *r, struct kube_call call, struct error *err);
 
 /** Draws how long a watch is to live and starts it; the rest of its query is in r->path. */
 int reflector_watch_open(struct reflector *r, struct error *err);

@@ -48,14 +48,10 @@ void reflector_stream_heard(struct reflector *r)
 
 int reflector_stream_start(struct reflector *r, struct error *err)
 {
-	int rc = reflector_path_begin(r, err);
+	int rc = reflector_watch_begin(r, err);
 
 	/* As for pages, no resourceVersion: the list is consistent (I3), and whatever its end mark says is
 	 * true. */
-	if (rc == 0)
-		rc = reflector_path_add(r, "watch", "1", err);
-	if (rc == 0)
-		rc = reflector_path_add(r, "allowWatchBookmarks", "true", err); /* else no end mark: LST-10 */
 	if (rc == 0)
 		rc = reflector_path_add(r, "sendInitialEvents", "true", err);
 	if (rc == 0)
