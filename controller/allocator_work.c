@@ -19,7 +19,9 @@
 #define TO(state) (1u << (state))
 
 static const uint8_t work_moves[] = {
-	[WORK_WANTING] = TO(WORK_WANTING) | TO(WORK_STARVING) | TO(WORK_ASSIGNING) | TO(WORK_BLOCKED),
+	/* The first move of a new one too, which is zeroed. */
+	[WORK_WANTING] = TO(WORK_WANTING) | TO(WORK_STARVING) | TO(WORK_ASSIGNING) | TO(WORK_BLOCKED) |
+			 TO(WORK_DOUBTING),
 	[WORK_STARVING] = TO(WORK_STARVING) | TO(WORK_WANTING),
 	[WORK_ASSIGNING] = TO(WORK_WANTING) | TO(WORK_DOUBTING) | TO(WORK_BLOCKED),
 	[WORK_DOUBTING] = TO(WORK_DOUBTING) | TO(WORK_READING),
@@ -81,14 +83,15 @@ static void work_block(struct allocator *a, struct assignment *w, enum work_stat
 
 /* I8, no fight, and I9: somebody undoes what we write, for the third time now. The more often that was, the
  * longer we wait before the next write. */
-static void work_hold_back(struct allocator *a, struct assignment *w, uint8_t relapses, uint64_t now_ms)
+static void work_hold_back(struct allocator *a, struct assignment *w, enum work_state resume, uint64_t now_ms)
 {
-	w->backoff.tries = relapses - MAX_RELAPSES - 1u;
-	work_block(a, w, WORK_WANTING, now_ms);
+	w->backoff.tries = w->record->relapses - MAX_RELAPSES - 1u;
+	work_block(a, w, resume, now_ms);
 }
 
 void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 {
+	enum work_state first = r->doubtful ? WORK_DOUBTING : WORK_WANTING;
 	struct assignment *w = work_of(r);
 
 	if (w != NULL) {
@@ -109,10 +112,12 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 	list_init(&w->queued);
 	backoff_init(&w->backoff, WORK_BACKOFF_INITIAL_MS, WORK_BACKOFF_MAX_MS);
 	a->waiting++;
-	work_move(a, w, WORK_WANTING);
+	r->doubtful = false;
 	allocator_tell_held(a, r);
 	if (r->relapses > MAX_RELAPSES)
-		work_hold_back(a, w, r->relapses, now_ms);
+		work_hold_back(a, w, first, now_ms);
+	else
+		work_move(a, w, first);
 	if (r->relapses < UINT8_MAX)
 		r->relapses++;
 }
@@ -126,12 +131,28 @@ static void keep_asked(struct vmi_record *r, const struct slot *slot)
 		h->kept = true;
 }
 
+/* A write for @w may still be applied, and no look has shown what it asked for. */
+static bool is_doubtful(const struct assignment *w)
+{
+	enum work_state state = (enum work_state)w->state;
+
+	if (state == WORK_BLOCKED)
+		state = (enum work_state)w->resume;
+	if (state == WORK_WANTING || state == WORK_STARVING)
+		return false;
+	for (const struct vmi_hold *h = vmi_hold_first(w->record); h != NULL; h = vmi_hold_next(h))
+		if (h->awaited)
+			return true;
+	return false;
+}
+
 void work_drop(struct allocator *a, struct vmi_record *r)
 {
 	struct assignment *w = work_of(r);
 
 	if (w == NULL)
 		return;
+	r->doubtful = is_doubtful(w);
 	list_remove(&w->queued);
 	heap_remove(&a->blocked, &w->timer);
 	if (w->slot != NULL) {

@@ -74,6 +74,7 @@ struct vmi_record {
 	bool may_fall_back : 1;
 	bool incomplete : 1; /* not all of its last look could be remembered: the same version is news */
 	bool ours : 1;       /* the visible CID was written by this process */
+	bool doubtful : 1;   /* what became of the last write was not looked at when it was given up (I4) */
 	char text[];         /* name, NUL, and unless has_uuid the key, NUL */
 };
 
