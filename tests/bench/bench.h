@@ -40,8 +40,19 @@ struct bench {
 	struct samples *samples;
 	struct subject subjects[BENCH_SUBJECTS]; /* path NULL: not there */
 	unsigned int rounds;
-	bool quick;  /* smaller sizes, to see that it works */
-	bool failed; /* a turn went wrong: said, and left out of the samples */
+	bool quick;   /* smaller sizes, to see that it works */
+	bool warming; /* what is measured now does not count */
+	bool failed;  /* a turn went wrong: said, and left out of the samples */
+};
+
+/** A scenario whose rounds are all alike. */
+struct bench_rounds {
+	const char *name;
+	/** Before each turn: the server as every subject is to find it. NULL: the turns leave it so. Returns
+	 * 0 or a negative errno. */
+	int (*reset)(struct bench *b, struct error *err);
+	/** One subject's turn. Returns 0 or a negative errno. */
+	int (*turn)(struct bench *b, unsigned int round, const struct subject *subject, struct error *err);
 };
 
 struct bench_scenario {
@@ -58,6 +69,12 @@ const struct subject *bench_subject(const struct bench *b, unsigned int round, s
 
 /** The same for any list of @n things: the place of the @i-th. */
 size_t bench_place(unsigned int round, size_t i, size_t n);
+
+/** All the rounds of a scenario; and before the first one turn (raw's, where it is there) that does not
+ * count: a server that has just started is slow (p50 of the first storm 4.6 s instead of 0.4, measured). A
+ * turn that goes wrong is told and left out. Returns 0, or a negative errno where the server cannot be reset.
+ */
+int bench_run_rounds(struct bench *b, const struct bench_rounds *r, struct error *err);
 
 /** @full, or @small where it is only tried out. */
 size_t bench_size(const struct bench *b, size_t full, size_t small);

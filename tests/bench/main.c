@@ -86,6 +86,40 @@ void bench_turn_failed(struct bench *b, const char *scenario, const char *subjec
 	b->failed = true;
 }
 
+static int take_turn(struct bench *b, const struct bench_rounds *r, unsigned int round,
+		     const struct subject *subject, struct error *err)
+{
+	int rc;
+
+	if (b->warming)
+		bench_say("%s: %s, which does not count", r->name, subject->name);
+	else
+		bench_say("%s: round %u, %s", r->name, round + 1, subject->name);
+	rc = r->reset != NULL ? r->reset(b, err) : 0;
+	if (rc != 0)
+		return rc;
+	if (r->turn(b, round, subject, err) != 0)
+		bench_turn_failed(b, r->name, subject->name, round, err);
+	return 0;
+}
+
+int bench_run_rounds(struct bench *b, const struct bench_rounds *r, struct error *err)
+{
+	const struct subject *subject = &b->subjects[BENCH_SUBJECT_RAW];
+	int rc = 0;
+
+	b->warming = true;
+	if (subject->path == NULL)
+		subject = bench_subject(b, 0, 0);
+	if (subject != NULL)
+		rc = take_turn(b, r, 0, subject, err);
+	b->warming = false;
+	for (unsigned int round = 0; rc == 0 && round < b->rounds; round++)
+		for (size_t i = 0; rc == 0 && (subject = bench_subject(b, round, i)) != NULL; i++)
+			rc = take_turn(b, r, round, subject, err);
+	return rc;
+}
+
 static int run_scenario(struct bench *b, const struct bench_scenario *scenario, struct error *err)
 {
 	int rc = api_open(&b->api, b->kubeconfig, err);

@@ -30,9 +30,14 @@ static int measure(struct turn *t, struct cluster_batch *batch, struct error *er
 	return 0;
 }
 
-static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, size_t vmis,
-		    struct error *err)
+static size_t vmis_of(const struct bench *b)
 {
+	return bench_size(b, VMIS, VMIS / 10);
+}
+
+static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, struct error *err)
+{
+	size_t vmis = vmis_of(b);
 	struct cluster_batch batch;
 	struct turn turn;
 	int rc = cluster_batch_status(&batch, RATE * bench_size(b, SECONDS, 2), vmis);
@@ -47,19 +52,10 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 
 static int run(struct bench *b, struct error *err)
 {
-	size_t vmis = bench_size(b, VMIS, VMIS / 10);
-	int rc = cluster_create(b->api, 0, vmis, CLUSTER_SERVED, err);
+	static const struct bench_rounds rounds = {.name = NAME, .turn = run_turn};
+	int rc = cluster_create(b->api, 0, vmis_of(b), CLUSTER_SERVED, err);
 
-	for (unsigned int round = 0; rc == 0 && round < b->rounds; round++) {
-		const struct subject *subject;
-
-		for (size_t i = 0; (subject = bench_subject(b, round, i)) != NULL; i++) {
-			bench_say(NAME ": round %u, %s", round + 1, subject->name);
-			if (run_turn(b, round, subject, vmis, err) != 0)
-				bench_turn_failed(b, NAME, subject->name, round, err);
-		}
-	}
-	return rc;
+	return rc == 0 ? bench_run_rounds(b, &rounds, err) : rc;
 }
 
 const struct bench_scenario scenario_churn = {

@@ -27,9 +27,14 @@ static int measure(struct turn *t, size_t vmis, struct error *err)
 	return 0;
 }
 
-static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, size_t vmis,
-		    struct error *err)
+static size_t vmis_of(const struct bench *b)
 {
+	return bench_size(b, VMIS, VMIS / 10);
+}
+
+static int run_turn(struct bench *b, unsigned int round, const struct subject *subject, struct error *err)
+{
+	size_t vmis = vmis_of(b);
 	struct turn turn;
 	int rc = turn_begin(&turn, b, round, subject, vmis, err);
 
@@ -37,14 +42,14 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 }
 
 /* All of them wait again. */
-static int reset(struct bench *b, size_t vmis, struct error *err)
+static int reset(struct bench *b, struct error *err)
 {
 	struct cluster_batch batch;
 	int rc = cluster_set_gate(b->api, false, err);
 
 	if (rc != 0)
 		return rc;
-	rc = cluster_batch_take_cids(&batch, 0, vmis);
+	rc = cluster_batch_take_cids(&batch, 0, vmis_of(b));
 	if (rc == 0)
 		rc = cluster_batch_run(b->api, &batch, CLUSTER_IN_FLIGHT, 0, err);
 	cluster_batch_free(&batch);
@@ -53,21 +58,11 @@ static int reset(struct bench *b, size_t vmis, struct error *err)
 
 static int run(struct bench *b, struct error *err)
 {
-	size_t vmis = bench_size(b, VMIS, VMIS / 10);
-	int rc = cluster_create(b->api, 0, vmis, CLUSTER_WAITING, err);
+	static const struct bench_rounds rounds = {.name = NAME, .reset = reset, .turn = run_turn};
+	int rc = cluster_create(b->api, 0, vmis_of(b), CLUSTER_WAITING, err);
 
 	knee_apply(b);
-	for (unsigned int round = 0; rc == 0 && round < b->rounds; round++) {
-		const struct subject *subject;
-
-		for (size_t i = 0; rc == 0 && (subject = bench_subject(b, round, i)) != NULL; i++) {
-			bench_say(NAME ": round %u, %s", round + 1, subject->name);
-			rc = reset(b, vmis, err);
-			if (rc == 0 && run_turn(b, round, subject, vmis, err) != 0)
-				bench_turn_failed(b, NAME, subject->name, round, err);
-		}
-	}
-	return rc;
+	return rc == 0 ? bench_run_rounds(b, &rounds, err) : rc;
 }
 
 const struct bench_scenario scenario_gate = {

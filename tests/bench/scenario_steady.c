@@ -98,20 +98,16 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 	return rc;
 }
 
+static int reset(struct bench *b, struct error *err)
+{
+	return cluster_clear(b->api, err);
+}
+
 static int run(struct bench *b, struct error *err)
 {
-	for (unsigned int round = 0; round < b->rounds; round++) {
-		const struct subject *subject;
+	static const struct bench_rounds rounds = {.name = "steady", .reset = reset, .turn = run_turn};
 
-		for (size_t i = 0; (subject = bench_subject(b, round, i)) != NULL; i++) {
-			bench_say("steady: round %u, %s", round + 1, subject->name);
-			if (run_turn(b, round, subject, err) != 0)
-				bench_turn_failed(b, "steady", subject->name, round, err);
-			if (cluster_clear(b->api, err) != 0)
-				return err->code;
-		}
-	}
-	return 0;
+	return bench_run_rounds(b, &rounds, err);
 }
 
 const struct bench_scenario scenario_steady = {

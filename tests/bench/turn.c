@@ -84,6 +84,8 @@ void turn_mark(const struct turn *t, struct turn_mark *mark)
 
 void turn_add(const struct turn *t, const char *scenario, const char *metric, double value)
 {
+	if (t->bench->warming)
+		return;
 	if (samples_add(t->bench->samples, scenario, t->subject->name, t->round, metric, value) != 0)
 		t->bench->failed = true;
 }

@@ -48,7 +48,7 @@ void turn_release(struct turn *t);
 
 void turn_mark(const struct turn *t, struct turn_mark *mark);
 
-/** Adds a sample of this turn. */
+/** Adds a sample of this turn, unless it does not count. */
 void turn_add(const struct turn *t, const char *scenario, const char *metric, double value);
 
 /** Adds cpu_us and server_cpu_us, used since @mark divided by @units (VMIs or events); and cpu_s, the whole.
