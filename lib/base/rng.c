@@ -7,9 +7,13 @@ static uint64_t rng_next_secure(struct rng *rng)
 {
 	uint64_t value;
 
-	(void)rng;
-	if (RAND_bytes((unsigned char *)&value, sizeof(value)) != 1)
-		abort();
+	if (rng->left == 0) {
+		if (RAND_bytes((unsigned char *)rng->pool, sizeof(rng->pool)) != 1)
+			abort();
+		rng->left = RNG_POOL;
+	}
+	value = rng->pool[--rng->left];
+	rng->pool[rng->left] = 0; /* what was given is nowhere to be read again */
 	return value;
 }
 

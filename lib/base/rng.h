@@ -9,9 +9,16 @@
 
 #include <stdint.h>
 
+#define RNG_POOL 32
+
+/** Not to be copied once it is initialised: the copy would give the same numbers. */
 struct rng {
 	uint64_t (*next)(struct rng *rng);
-	uint64_t state[4];
+	unsigned int left; /* secure: of pool, not yet given */
+	union {
+		uint64_t state[4];       /* seeded */
+		uint64_t pool[RNG_POOL]; /* secure: a call of OpenSSL costs as much for one as for all */
+	};
 };
 
 /** The CSPRNG of OpenSSL. A failure of the CSPRNG aborts: there is no safe answer without it. */

@@ -10,9 +10,9 @@
 
 #include "base/utf8.h"
 
-void events_table_init(struct events_table *t, const struct rng *rng)
+void events_table_init(struct events_table *t, struct rng *rng)
 {
-	*t = (struct events_table){.rng = *rng};
+	*t = (struct events_table){.rng = rng};
 	list_init(&t->all);
 	list_init(&t->queue);
 }
@@ -108,8 +108,8 @@ static void make_name(struct events_table *t, struct events_series *s)
 	t->last_number = number;
 	(void)snprintf(text, sizeof(text), "%.*s.%" PRIx64, EVENTS_NAME_MAX + 1, s->event.name, number);
 	if (!is_subdomain(text)) {
-		uint64_t high = rng_u64(&t->rng);
-		uint64_t low = rng_u64(&t->rng);
+		uint64_t high = rng_u64(t->rng);
+		uint64_t low = rng_u64(t->rng);
 
 		(void)snprintf(text, sizeof(text),
 			       "%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64,

@@ -54,11 +54,11 @@ struct events_table {
 	size_t count;
 	size_t queued;
 	uint64_t last_number; /* of names, strictly rising */
-	struct rng rng;       /* for names that do not fit */
+	struct rng *rng;      /* for names that do not fit */
 };
 
-/** @rng is copied. */
-void events_table_init(struct events_table *t, const struct rng *rng);
+/** @rng has to outlive @t. */
+void events_table_init(struct events_table *t, struct rng *rng);
 void events_table_free(struct events_table *t);
 
 /** A digest of the object that @event is about. */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/macros.h"
 #include "base/rng.h"
 #include "support/suite.h"
 
@@ -94,6 +95,25 @@ START_TEST(the_same_seed_gives_the_same_numbers)
 }
 END_TEST
 
+START_TEST(secure_numbers_do_not_repeat_and_are_not_kept)
+{
+	struct rng a;
+	struct rng b;
+	uint64_t seen[3 * RNG_POOL];
+
+	rng_init_secure(&a);
+	rng_init_secure(&b);
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+		seen[i] = rng_u64(&a);
+		ck_assert_uint_ne(seen[i], rng_u64(&b));
+		for (size_t k = 0; k < i; k++)
+			ck_assert_uint_ne(seen[i], seen[k]);
+		for (size_t k = a.left; k < RNG_POOL; k++)
+			ck_assert_uint_eq(a.pool[k], 0);
+	}
+}
+END_TEST
+
 START_TEST(backoff_doubles_with_jitter_up_to_its_maximum)
 {
 	struct rng rng;
@@ -166,6 +186,7 @@ int main(void)
 		json_text_that_does_not_fit_leaves_the_buffer_as_it_was,
 		a_time_has_six_fraction_digits,
 		rng_below_reaches_every_value_and_no_other,
+		secure_numbers_do_not_repeat_and_are_not_kept,
 		the_same_seed_gives_the_same_numbers,
 		backoff_doubles_with_jitter_up_to_its_maximum,
 		a_heap_gives_the_smallest_key_under_random_changes,

@@ -29,7 +29,7 @@ static struct kube_event an_event(void)
 
 static void given_table(void)
 {
-	struct rng rng;
+	static struct rng rng;
 
 	rng_init_seeded(&rng, 1);
 	events_table_init(&table, &rng);
