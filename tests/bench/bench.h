@@ -8,6 +8,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -45,6 +46,9 @@ struct bench {
 	bool failed;  /* a turn went wrong: said, and left out of the samples */
 };
 
+/** What came of a turn whose observer did not see all of it, through no fault of the subject. */
+#define BENCH_UNSEEN (-ESTALE)
+
 /** A scenario whose rounds are all alike. */
 struct bench_rounds {
 	const char *name;
@@ -72,7 +76,8 @@ size_t bench_place(unsigned int round, size_t i, size_t n);
 
 /** All the rounds of a scenario; and before the first one turn (raw's, where it is there) that does not
  * count: a server that has just started is slow (p50 of the first storm 4.6 s instead of 0.4, measured). A
- * turn that goes wrong is told and left out. Returns 0, or a negative errno where the server cannot be reset.
+ * turn that goes wrong is told and left out; one whose observer lost sight is taken once more. Returns 0, or
+ * a negative errno where the server cannot be reset.
  */
 int bench_run_rounds(struct bench *b, const struct bench_rounds *r, struct error *err);
 
@@ -81,6 +86,10 @@ size_t bench_size(const struct bench *b, size_t full, size_t small);
 
 /** Says on standard error what goes on. */
 void bench_say(const char *fmt, ...) PRINTF_FORMAT(1, 2);
+
+/** Says whose turn it is, or that it does not count. */
+void bench_say_turn(const struct bench *b, const char *scenario, unsigned int round,
+		    const struct subject *subject);
 
 /** Says that the turn of @subject in @round went wrong, and why, and remembers it. */
 void bench_turn_failed(struct bench *b, const char *scenario, const char *subject, unsigned int round,

@@ -7,13 +7,15 @@
 static int value_of(const struct figure *f, const struct samples *s, unsigned int round, const char *subject,
 		    double *out)
 {
-	double base = 0;
+	const struct figure base = {.scenario = f->base, .metric = f->metric, .subjects = subject};
+	struct stats_interval off;
 	int rc = samples_get(s, f->scenario, subject, round, f->metric, out);
 
-	if (rc == 0 && f->base != NULL)
-		rc = samples_get(s, f->base, subject, round, f->metric, &base);
-	*out -= base;
-	return rc;
+	if (rc != 0 || f->base == NULL)
+		return rc;
+	figure_interval(&base, s, 1, &off);
+	*out -= off.median;
+	return off.n > 0 ? 0 : -ENOENT;
 }
 
 int figure_value(const struct figure *f, const struct samples *s, unsigned int round, double *out)
@@ -29,11 +31,8 @@ int figure_value(const struct figure *f, const struct samples *s, unsigned int r
 
 		(void)snprintf(subject, sizeof(subject), "%.*s", (int)len, at);
 		at += len + (at[len] == ' ');
-		if (value_of(f, s, round, subject, &value) != 0) {
-			if (f->join != FIGURE_MAX)
-				return -ENOENT;
-			continue;
-		}
+		if (value_of(f, s, round, subject, &value) != 0)
+			return -ENOENT;
 		if (f->join == FIGURE_SUM || found == 0)
 			joined += value;
 		else if (value > joined)

@@ -14,8 +14,8 @@
 
 enum figure_join {
 	FIGURE_ONLY, /* one subject */
-	FIGURE_MAX,  /* the largest of those subjects that were measured */
-	FIGURE_SUM,  /* of all, which must have been measured */
+	FIGURE_MAX,  /* the largest; all of them must have been measured */
+	FIGURE_SUM,  /* likewise */
 };
 
 struct figure {
@@ -23,7 +23,8 @@ struct figure {
 	const char *metric;
 	const char *subjects; /* one, or some with blanks between them */
 	enum figure_join join;
-	const char *base; /* the same metric of this scenario is taken off; NULL: nothing */
+	/** The median of the same metric in this scenario is taken off; NULL: nothing. */
+	const char *base;
 };
 
 /** The value of one round. Returns 0, or -ENOENT where it was not measured. */

@@ -14,12 +14,9 @@
 #define EXIT_USAGE 2
 #define OUT_MAX    ((size_t)4 << 20)
 
-/* From here on there is an interval that holds the median with 95 %. */
-#define ROUNDS_WANTED 6
-
 /* What a run says of itself, in the order of the report. */
-static const char *const conditions[] = {"machine", "kernel",  "kubernetes", "crds",  "controller",
-					 "peer-rs", "peer-go", "libcurl",    "rounds"};
+static const char *const conditions[] = {"machine",  "kernel",  "kubernetes", "crds",    "controller",
+					 "compiler", "peer-rs", "peer-go",    "libcurl", "rounds"};
 
 /* How busy others kept the machine during a scenario, in percent of one core: this and the scenario's name.
  */
@@ -54,7 +51,7 @@ static const char *reservation(const struct samples *s)
 {
 	if (is_quick(s))
 		return " (a quick trial with small sizes: no results)";
-	if (samples_rounds(s, NULL) < ROUNDS_WANTED)
+	if (samples_rounds(s, NULL) < TARGET_ROUNDS)
 		return " (fewer than 6 rounds give no 95 % interval: no results)";
 	return "";
 }

@@ -7,10 +7,9 @@
 #include "bench/scenarios.h"
 #include "bench/sim.h"
 
-#define NAME      "apisim-churn"
-#define VMIS      100000
-#define CHANGES   300000
-#define SETTLE_US 300000
+#define NAME    "apisim-churn"
+#define VMIS    100000
+#define CHANGES 300000
 
 static int measure(struct turn *t, size_t changes, struct error *err)
 {
@@ -22,7 +21,6 @@ static int measure(struct turn *t, size_t changes, struct error *err)
 	rc = sim_churn(t->bench, changes, &took_us, err);
 	if (rc != 0)
 		return rc;
-	usleep(SETTLE_US);
 	turn_add_cpu(t, NAME, &mark, changes);
 	turn_add_memory(t, NAME);
 	turn_add(t, NAME, "rate", (double)changes * 1e6 / (double)took_us);

@@ -39,7 +39,7 @@ static bool has_turn(size_t subject, const struct stage *stage, unsigned int rou
 	return subject != BENCH_SUBJECT_PEER_GO || round < stage->go_rounds;
 }
 
-static int run_round(struct bench *b, unsigned int round, const struct stage *stage,
+static int run_round(struct bench *b, unsigned int round, const struct stage *stage, size_t vmis,
 		     const struct subject *reader, struct error *err)
 {
 	const struct subject *list[BENCH_SUBJECTS] = {reader};
@@ -51,7 +51,7 @@ static int run_round(struct bench *b, unsigned int round, const struct stage *st
 	for (size_t i = 0; i < n; i++) {
 		const struct subject *subject = list[bench_place(round, i, n)];
 
-		if (turn_cold_start(b, round, subject, stage->name, false, err) != 0)
+		if (turn_cold_start(b, round, subject, stage->name, vmis, err) != 0)
 			bench_turn_failed(b, stage->name, subject->name, round, err);
 	}
 	return 0;
@@ -68,7 +68,7 @@ static int run(struct bench *b, struct error *err)
 
 		rc = sim_populate(b, vmis, CLUSTER_SERVED, err);
 		for (unsigned int round = 0; rc == 0 && round < b->rounds; round++) {
-			rc = run_round(b, round, &stages[i], &reader.subject, err);
+			rc = run_round(b, round, &stages[i], vmis, &reader.subject, err);
 			if (rc == 0)
 				rc = scan(b, round, &stages[i], vmis, err);
 		}

@@ -17,7 +17,7 @@ struct phase {
 	unsigned int seconds;
 };
 
-static const struct phase phases[] = {{"steady-5", 5, 12}, {"steady-20", 20, 15}, {"steady-50", 50, 6}};
+static const struct phase phases[] = {{"steady-5", 5, 12}, {"steady-20", 20, 25}, {"steady-50", 50, 6}};
 
 static size_t vmis_of(const struct bench *b, const struct phase *phase)
 {
@@ -30,7 +30,7 @@ static bool is_raw(const struct turn *t)
 }
 
 /* What raw said after each phase: its PATCHes by themselves, from sent to answered. */
-static void add_patches(const struct turn *t)
+static void add_patches(struct turn *t)
 {
 	for (unsigned int i = 0; i < ARRAY_LEN(phases); i++) {
 		double p50;
@@ -52,6 +52,9 @@ static int run_phase(struct turn *t, const struct phase *phase, size_t from, siz
 	turn_mark(t, &mark);
 	if (rc == 0)
 		rc = cluster_batch_run(t->bench->api, &batch, IN_FLIGHT, phase->rate, err);
+	if (rc == 0)
+		turn_add(t, phase->name, "created_per_s",
+			 (double)(to - from) * 1e6 / (double)(meter_now_us() - mark.at_us));
 	if (rc == 0)
 		rc = turn_await_served(t, from, to, err);
 	if (rc == 0) {
@@ -94,8 +97,7 @@ static int run_turn(struct bench *b, unsigned int round, const struct subject *s
 	rc = turn_halt(&turn, run_phases(&turn, err), err);
 	if (rc == 0 && is_raw(&turn))
 		add_patches(&turn);
-	turn_release(&turn);
-	return rc;
+	return turn_release(&turn, rc, err);
 }
 
 static int reset(struct bench *b, struct error *err)

@@ -92,6 +92,7 @@ int sim_populate(struct bench *b, size_t vmis, enum cluster_kind kind, struct er
 struct counts {
 	long long patches;
 	long long cut;
+	long long events;
 	long long churn_left;
 	long long churn_ms; /* 0 until all was sent */
 };
@@ -107,6 +108,7 @@ static int count(struct bench *b, struct counts *out, struct error *err)
 		return rc;
 	out->patches = json_integer_value(api_member(answer.body, "requests.patch"));
 	out->cut = json_integer_value(api_member(answer.body, "watchesCut"));
+	out->events = json_integer_value(api_member(answer.body, "eventsSent"));
 	out->churn_left = json_integer_value(api_member(answer.body, "churn.left"));
 	out->churn_ms = json_integer_value(api_member(answer.body, "churn.tookMs"));
 	return 0;
@@ -128,6 +130,16 @@ int sim_await_patches(struct bench *b, size_t patches, long long from_us, long l
 			return error_set(err, -ETIMEDOUT, "%lld of %zu patches", c.patches, patches);
 		usleep(LOOK_US);
 	}
+}
+
+int sim_check_patches(struct bench *b, size_t most, struct error *err)
+{
+	struct counts c = {0};
+	int rc = count(b, &c, err);
+
+	if (rc == 0 && c.patches > (long long)most)
+		rc = error_set(err, -EPROTO, "%lld patches where %zu do", c.patches, most);
+	return rc;
 }
 
 int sim_churn(struct bench *b, size_t changes, long long *took_us, struct error *err)
@@ -153,6 +165,9 @@ int sim_churn(struct bench *b, size_t changes, long long *took_us, struct error 
 		usleep(LOOK_US);
 	}
 	*took_us = c.churn_ms * 1000;
+	if (rc == 0 && c.events - before.events < (long long)changes)
+		rc = error_set(err, -EPIPE, "only %lld of %zu events were sent", c.events - before.events,
+			       changes);
 	return rc;
 }
 
@@ -269,8 +284,7 @@ int sim_ask(struct bench *b, unsigned int round, const struct sim_helper *h, con
 		return rc;
 	rc = turn_halt(&t, 0, err);
 	(void)snprintf(said, said_room, "%s", subject_said(&t.run, word, 0));
-	turn_release(&t);
-	return rc;
+	return turn_release(&t, rc, err);
 }
 
 int sim_scan(struct bench *b, unsigned int round, struct sim_scan *out, struct error *err)

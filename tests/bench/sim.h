@@ -21,8 +21,12 @@ int sim_populate(struct bench *b, size_t vmis, enum cluster_kind kind, struct er
 int sim_await_patches(struct bench *b, size_t patches, long long from_us, long long *took_us,
 		      struct error *err);
 
+/** Says -EPROTO where more than @most were asked for: what had to be asked twice was no assignment. */
+int sim_check_patches(struct bench *b, size_t most, struct error *err);
+
 /** Makes so many changes of VMIs as fast as the slowest watch of them takes them. *took_us: until all of them
- * were sent. Errors as above, and -EPIPE where a watch was cut off. */
+ * were sent. Errors as above, and -EPIPE where a watch was cut off or nobody
+ * watched. */
 int sim_churn(struct bench *b, size_t changes, long long *took_us, struct error *err);
 
 /** Reads all VMIs: are they so many, and has each a CID of its own? Returns 0, -ENOENT, -EEXIST, -EIO. */

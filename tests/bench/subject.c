@@ -30,13 +30,17 @@ struct subject_reader {
 	unsigned int seen;          /* bit i: ready[i] */
 	_Atomic long long ready_us; /* 0: not yet */
 	atomic_bool working;
+	atomic_size_t counted;
 };
 
 static void look_at(struct subject_reader *r, const char *line, size_t len, long long now)
 {
 	const struct subject *s = r->subject;
+	const char *count = s->counted != NULL ? memmem(line, len, s->counted, strlen(s->counted)) : NULL;
 	bool all = true;
 
+	if (count != NULL && r->counted == 0)
+		r->counted = strtoul(count + strlen(s->counted), NULL, 10);
 	for (size_t i = 0; i < SUBJECT_MAX_SIGNS && s->ready[i] != NULL; i++) {
 		if (memmem(line, len, s->ready[i], strlen(s->ready[i])) != NULL)
 			r->seen |= 1U << i;
@@ -109,6 +113,8 @@ static struct subject_reader *reader_start(const struct subject *subject, const 
 	r->log = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (asprintf(&r->path, "%s.%d.pipe", log, (int)getpid()) < 0)
 		r->path = NULL;
+	if (r->path != NULL)
+		(void)unlink(r->path); /* of one that was killed and had our number */
 	if (r->log >= 0 && r->path != NULL && mkfifo(r->path, 0600) == 0)
 		r->pipe = open(r->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (r->pipe >= 0 && pthread_create(&r->thread, NULL, run_reader, r) == 0)
@@ -178,6 +184,11 @@ int subject_await_ready(struct subject_run *run, int timeout_ms, long long *read
 	if (rc == 0)
 		*ready_us = run->reader->ready_us;
 	return rc;
+}
+
+size_t subject_counted(const struct subject_run *run)
+{
+	return run->reader->counted;
 }
 
 int subject_await_working(struct subject_run *run, int timeout_ms, struct error *err)

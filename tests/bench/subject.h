@@ -26,6 +26,7 @@ struct subject {
 	const char *args[SUBJECT_MAX_ARGS];   /* behind --kubeconfig FILE, up to a NULL */
 	const char *ready[SUBJECT_MAX_SIGNS]; /* it has read all there is; NULL: one is enough */
 	const char *working;                  /* it will write from now on; NULL: as soon as it is ready */
+	const char *counted; /* behind this stands how many VMIs it has read; NULL: it does not say */
 };
 
 /** One that runs. */
@@ -44,6 +45,9 @@ int subject_start(struct subject_run *run, const struct subject *subject, const 
 /** Waits until it is ready; *ready_us is then when it said so (meter_now_us()). Returns 0, -ETIMEDOUT,
  * -ECHILD (it has ended). */
 int subject_await_ready(struct subject_run *run, int timeout_ms, long long *ready_us, struct error *err);
+
+/** How many VMIs it has read, by itself; 0 before it has said so. Once it is ready. */
+size_t subject_counted(const struct subject_run *run);
 
 /** Waits until it will write. Errors as above. */
 int subject_await_working(struct subject_run *run, int timeout_ms, struct error *err);

@@ -57,6 +57,13 @@ void target_judge(const struct target *t, const struct samples *s, struct target
 		find_reason(t, s, out->reason, sizeof(out->reason));
 		return;
 	}
+	/* The run has enough rounds, but this lacks some. */
+	if (out->value.n < TARGET_ROUNDS && samples_rounds(s, NULL) >= TARGET_ROUNDS) {
+		out->verdict = TARGET_SKIPPED;
+		(void)snprintf(out->reason, sizeof(out->reason), "only %zu rounds have both sides",
+			       out->value.n);
+		return;
+	}
 	missed = t->kind == TARGET_AT_MOST ? out->value.low > t->limit : out->value.high < t->limit;
 	if (missed)
 		out->verdict = TARGET_MISSED;
@@ -76,6 +83,7 @@ void target_line(const struct target *t, const struct target_result *r, char *ou
 		(void)snprintf(out, room, "bench: %s value=- target=%g skipped (%s)", t->name, t->limit,
 			       r->reason);
 	else
-		(void)snprintf(out, room, "bench: %s value=%.4g target=%g %s", t->name, r->value.median,
-			       t->limit, target_verdict_name(r->verdict));
+		(void)snprintf(out, room, "bench: %s value=%.4g target=%g %s (%.4g to %.4g)", t->name,
+			       r->value.median, t->limit, target_verdict_name(r->verdict), r->value.low,
+			       r->value.high);
 }

@@ -6,6 +6,9 @@
 
 #include "bench/figure.h"
 
+/** From here on there is an interval that holds the median with 95 %. */
+#define TARGET_ROUNDS 6
+
 enum target_kind { TARGET_AT_MOST, TARGET_AT_LEAST };
 
 struct target {
@@ -28,13 +31,14 @@ struct target_result {
 };
 
 /** Median and interval of the ratio round by round. MISSED only where the whole interval misses; skipped
- * where not one round has both sides. */
+ * where not one round has both sides, or fewer than TARGET_ROUNDS of a run that has as many. */
 void target_judge(const struct target *t, const struct samples *s, struct target_result *out);
 
 /** "ok", "MISSED" or "skipped". */
 const char *target_verdict_name(enum target_verdict verdict);
 
-/** Writes the line `bench: NAME value=V target=T ok` (or MISSED, or `skipped (reason)`), without a line end.
+/** Writes the line `bench: NAME value=V target=T ok (LOW to HIGH)` (or MISSED, or `skipped (reason)`),
+ * without a line end.
  */
 void target_line(const struct target *t, const struct target_result *r, char *out, size_t room);
 

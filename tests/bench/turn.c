@@ -1,10 +1,17 @@
 #include "bench/turn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <string.h>
+#include <unistd.h>
+
 #include "base/macros.h"
+
+/* Answers and events that come after everybody has seen the last CID are paid for, too. */
+#define SETTLE_US 300000
 
 int turn_start(struct turn *t, struct bench *b, unsigned int round, const struct subject *subject,
 	       size_t observe, struct error *err)
@@ -58,21 +65,36 @@ int turn_halt(struct turn *t, int rc, struct error *err)
 	return rc != 0 ? rc : ended;
 }
 
-void turn_release(struct turn *t)
+static int keep_samples(const struct turn *t)
 {
-	if (t->observer != NULL && observer_restarts(t->observer) > 0)
-		bench_say("the server has ended the observer's watch %u times: it is very busy",
-			  observer_restarts(t->observer));
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < t->sample_count && !t->bench->warming; i++)
+		rc = samples_add(t->bench->samples, t->samples[i].scenario, t->subject->name, t->round,
+				 t->samples[i].metric, t->samples[i].value);
+	return rc;
+}
+
+int turn_release(struct turn *t, int rc, struct error *err)
+{
+	/* What it saw after that came late. */
+	if (rc == 0 && t->observer != NULL && observer_restarts(t->observer) > 0)
+		rc = error_set(err, BENCH_UNSEEN, "the server has ended the observer's watch %u times",
+			       observer_restarts(t->observer));
+	if (rc == 0) {
+		rc = keep_samples(t);
+		if (rc != 0)
+			(void)error_errno(err, rc, "samples");
+	}
 	subject_release(&t->run);
 	observer_close(t->observer);
 	t->observer = NULL;
+	return rc;
 }
 
 int turn_end(struct turn *t, int rc, struct error *err)
 {
-	rc = turn_halt(t, rc, err);
-	turn_release(t);
-	return rc;
+	return turn_release(t, turn_halt(t, rc, err), err);
 }
 
 void turn_mark(const struct turn *t, struct turn_mark *mark)
@@ -82,18 +104,22 @@ void turn_mark(const struct turn *t, struct turn_mark *mark)
 	mark->at_us = meter_now_us();
 }
 
-void turn_add(const struct turn *t, const char *scenario, const char *metric, double value)
+void turn_add(struct turn *t, const char *scenario, const char *metric, double value)
 {
-	if (t->bench->warming)
-		return;
-	if (samples_add(t->bench->samples, scenario, t->subject->name, t->round, metric, value) != 0)
-		t->bench->failed = true;
+	struct turn_sample *s = &t->samples[t->sample_count];
+
+	assert(t->sample_count < TURN_MAX_SAMPLES);
+	t->sample_count++;
+	s->value = value;
+	(void)snprintf(s->scenario, sizeof(s->scenario), "%s", scenario);
+	(void)snprintf(s->metric, sizeof(s->metric), "%s", metric);
 }
 
-void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_mark *mark, size_t units)
+void turn_add_cpu(struct turn *t, const char *scenario, const struct turn_mark *mark, size_t units)
 {
 	struct turn_mark now;
 
+	usleep(SETTLE_US);
 	turn_mark(t, &now);
 	turn_add(t, scenario, "cpu_us", (double)(now.cpu_us - mark->cpu_us) / (double)units);
 	turn_add(t, scenario, "cpu_s", (double)(now.cpu_us - mark->cpu_us) / 1e6);
@@ -102,7 +128,7 @@ void turn_add_cpu(const struct turn *t, const char *scenario, const struct turn_
 			 (double)(now.server_cpu_us - mark->server_cpu_us) / (double)units);
 }
 
-void turn_add_memory(const struct turn *t, const char *scenario)
+void turn_add_memory(struct turn *t, const char *scenario)
 {
 	struct meter_memory memory;
 
@@ -113,7 +139,7 @@ void turn_add_memory(const struct turn *t, const char *scenario)
 	turn_add(t, scenario, "peak_kb", (double)memory.peak);
 }
 
-void turn_add_files(const struct turn *t, const char *scenario)
+void turn_add_files(struct turn *t, const char *scenario)
 {
 	struct meter_files files;
 
@@ -135,7 +161,7 @@ int turn_await_served(const struct turn *t, size_t from, size_t to, struct error
 			 to - from);
 }
 
-void turn_add_latencies(const struct turn *t, const char *scenario, size_t from, size_t to)
+void turn_add_latencies(struct turn *t, const char *scenario, size_t from, size_t to)
 {
 	size_t n;
 	AUTO_FREE double *ms = observer_latencies_ms(t->observer, from, to, &n);
@@ -148,7 +174,7 @@ void turn_add_latencies(const struct turn *t, const char *scenario, size_t from,
 	turn_add(t, scenario, "max_ms", ms[n - 1]);
 }
 
-static int measure_cold_start(struct turn *t, const char *scenario, bool files, long long server_cpu_us,
+static int measure_cold_start(struct turn *t, const char *scenario, size_t vmis, long long server_cpu_us,
 			      struct error *err)
 {
 	int rc = turn_await_ready(t, err);
@@ -159,22 +185,25 @@ static int measure_cold_start(struct turn *t, const char *scenario, bool files, 
 	turn_mark(t, &now);
 	turn_add(t, scenario, "cpu_us", (double)now.cpu_us);
 	turn_add_memory(t, scenario);
-	if (files)
+	if (vmis == 0)
 		turn_add_files(t, scenario);
+	if (t->subject->counted != NULL && subject_counted(&t->run) != vmis)
+		return error_set(err, -EPROTO, "%s has read %zu VMIs of %zu", t->subject->name,
+				 subject_counted(&t->run), vmis);
 	turn_add(t, scenario, "ready_ms", (double)(t->ready_us - t->run.started_us) / 1000);
 	turn_add(t, scenario, "server_cpu_ms", (double)(now.server_cpu_us - server_cpu_us) / 1000);
 	return turn_await_working(t, err); /* the next one finds a Lease that was given up in order */
 }
 
 int turn_cold_start(struct bench *b, unsigned int round, const struct subject *subject, const char *scenario,
-		    bool files, struct error *err)
+		    size_t vmis, struct error *err)
 {
 	long long server_cpu_us = meter_cpu_us(b->server);
 	struct turn turn;
 	int rc;
 
-	bench_say("%s: round %u, %s", scenario, round + 1, subject->name);
+	bench_say_turn(b, scenario, round, subject);
 	rc = turn_start(&turn, b, round, subject, 0, err);
-	return rc == 0 ? turn_end(&turn, measure_cold_start(&turn, scenario, files, server_cpu_us, err), err)
+	return rc == 0 ? turn_end(&turn, measure_cold_start(&turn, scenario, vmis, server_cpu_us, err), err)
 		       : rc;
 }

@@ -132,8 +132,7 @@ START_TEST(figures_join_subjects)
 	GIVEN("b", 3);
 	ck_assert_int_eq(figure_value(&f, &samples, 0, &value), 0);
 	ck_assert_double_eq(value, 3);
-	ck_assert_int_eq(figure_value(&f, &samples, 1, &value), 0); /* b is not there */
-	ck_assert_double_eq(value, 5);
+	ck_assert_int_eq(figure_value(&f, &samples, 1, &value), -ENOENT); /* b is not there */
 	f.join = FIGURE_SUM;
 	ck_assert_int_eq(figure_value(&f, &samples, 0, &value), 0);
 	ck_assert_double_eq(value, 4);
@@ -188,11 +187,11 @@ START_TEST(a_target_is_missed_only_where_the_whole_interval_misses)
 	given_no_samples();
 	GIVEN("peer-rs", 1, 1, 1, 1, 1, 1);
 	GIVEN("controller", 0.6, 0.7, 0.8, 0.9, 0.6, 0.5001);
-	ck_assert_str_eq(verdict(&half), "bench: half value=0.65 target=0.5 MISSED");
+	ck_assert_str_eq(verdict(&half), "bench: half value=0.65 target=0.5 MISSED (0.5001 to 0.9)");
 	GIVEN("controller", 0.6, 0.7, 0.8, 0.9, 0.6, 0.5); /* the last samples count */
-	ck_assert_str_eq(verdict(&half), "bench: half value=0.65 target=0.5 ok");
+	ck_assert_str_eq(verdict(&half), "bench: half value=0.65 target=0.5 ok (0.5 to 0.9)");
 	GIVEN("controller", 0.1, 0.2, 0.3, 0.4, 0.1, 0.2);
-	ck_assert_str_eq(verdict(&half), "bench: half value=0.2 target=0.5 ok");
+	ck_assert_str_eq(verdict(&half), "bench: half value=0.2 target=0.5 ok (0.1 to 0.4)");
 }
 END_TEST
 
@@ -200,9 +199,9 @@ START_TEST(a_target_from_below_is_missed_where_the_highest_is_too_low)
 {
 	given_no_samples();
 	GIVEN("controller", 900, 950, 999);
-	ck_assert_str_eq(verdict(&fast), "bench: fast value=950 target=1000 MISSED");
+	ck_assert_str_eq(verdict(&fast), "bench: fast value=950 target=1000 MISSED (900 to 999)");
 	GIVEN("controller", 900, 950, 1000);
-	ck_assert_str_eq(verdict(&fast), "bench: fast value=950 target=1000 ok");
+	ck_assert_str_eq(verdict(&fast), "bench: fast value=950 target=1000 ok (900 to 1000)");
 }
 END_TEST
 
@@ -214,6 +213,16 @@ START_TEST(what_was_not_measured_is_skipped_with_the_reason)
 	ck_assert_str_eq(verdict(&half), "bench: half value=- target=0.5 skipped (peer-rs was not measured)");
 	ck_assert_int_eq(samples_add_meta(&samples, "skipped-peer-rs", "no cargo"), 0);
 	ck_assert_str_eq(verdict(&half), "bench: half value=- target=0.5 skipped (peer-rs: no cargo)");
+}
+END_TEST
+
+START_TEST(a_side_that_lacks_rounds_gives_no_verdict)
+{
+	given_no_samples();
+	GIVEN("controller", 1, 1, 1, 1, 1, 1);
+	GIVEN("peer-rs", 1, 1, 1, 1, 1);
+	ck_assert_str_eq(verdict(&half),
+			 "bench: half value=- target=0.5 skipped (only 5 rounds have both sides)");
 }
 END_TEST
 
@@ -422,6 +431,7 @@ int main(void)
 		a_target_is_missed_only_where_the_whole_interval_misses,
 		a_target_from_below_is_missed_where_the_highest_is_too_low,
 		what_was_not_measured_is_skipped_with_the_reason,
+		a_side_that_lacks_rounds_gives_no_verdict,
 		the_names_of_targets_differ,
 		samples_come_back_from_their_file,
 		a_line_that_is_no_sample_is_refused_with_its_number,
