@@ -269,7 +269,6 @@ static struct attempt *attempt_new(struct kube_client *c, struct kube_call *call
 		.body_len = call->body_len,
 		.idle_timeout_ms = call->idle_timeout_ms,
 		.bulk = call->bulk,
-		.accept_gzip = call->accept_gzip,
 		.on_header = on_header,
 		.on_head = on_head,
 		.on_data = on_data,

@@ -52,7 +52,6 @@ struct kube_call {
 	const char *impersonate;  /* the user to act as (Impersonate-User); NULL: nobody else */
 	uint32_t timeout_ms;      /* whole call; 0: KUBE_CLIENT_TIMEOUT_MS, or none for a streaming call */
 	uint32_t idle_timeout_ms; /* streaming calls: longest silence; 0 = none */
-	bool accept_gzip;         /* never on a watch (TRN-8) */
 	bool bulk;                /* as in http_request */
 
 	/** Set: the call is streaming. Bytes of a 2xx answer only (another body is collected into failure). 0

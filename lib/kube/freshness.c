@@ -191,7 +191,6 @@ static void read_send(struct freshness *f)
 		.method = "GET",
 		.path = buf_str(&f->path),
 		.timeout_ms = KUBE_CLIENT_TIMEOUT_MS,
-		.accept_gzip = true,
 		.on_data = on_data,
 		.on_done = on_done,
 		.data = f,

@@ -77,7 +77,6 @@ struct http_request {
 	uint32_t total_timeout_ms; /* from start to last byte; 0 = none (watches) */
 	uint32_t idle_timeout_ms;  /* longest silence of the server, from the start on, so the wait for the
 				      first  byte counts; 0 = none */
-	bool accept_gzip;          /* never on a watch (TRN-8) */
 	bool bulk;                 /* the answer may be megabytes: read up to 128 KiB at a time, not 16 */
 
 	/** A header of the final answer, in its order; borrowed during the call. May be NULL. */

@@ -256,7 +256,6 @@ static CURLcode load_options(struct http_transfer *t, const struct http_settings
 	/* Refused where the handle still has the buffer of an earlier request: then that one serves. */
 	(void)curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE,
 			       req->bulk ? BULK_BUFFER_BYTES : SMALL_BUFFER_BYTES);
-	SET(CURLOPT_ACCEPT_ENCODING, req->accept_gzip ? "gzip" : NULL); /* TRN-8 */
 	return rc;
 }
 

@@ -363,58 +363,6 @@ START_TEST(contradictory_options_are_refused)
 }
 END_TEST
 
-/* "hello" as one gzip member. */
-static const unsigned char gzip_hello[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
-					   0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x86,
-					   0xa6, 0x10, 0x36, 0x05, 0x00, 0x00, 0x00};
-
-struct gzip_answer {
-	int members;
-	bool accepted; /* the request had Accept-Encoding: gzip */
-};
-
-static void answer_gzip(void *data, struct fake_conn *c, const struct fake_request *r)
-{
-	struct gzip_answer *a = data;
-	const char *accept = fake_request_header(r, "Accept-Encoding");
-
-	a->accepted = accept != NULL && strcmp(accept, "gzip") == 0;
-	fake_conn_begin(c, 200, "Content-Encoding: gzip\r\n");
-	for (int i = 0; i < a->members; i++)
-		fake_conn_chunk_bytes(c, gzip_hello, sizeof(gzip_hello));
-	fake_conn_end(c);
-}
-
-START_TEST(gzip_is_accepted_and_decoded_only_where_it_was_asked_for)
-{
-	struct gzip_answer a = {.members = 1};
-	struct probe p;
-
-	rig_open(&rig, answer_gzip, &a);
-	for (int i = 0; i < 4; i++) { /* the setting must not stick to the easy handle */
-		probe_init(&p, &rig, "/");
-		p.req.accept_gzip = i % 2 == 0;
-		probe_run(&p);
-		ck_assert_int_eq(p.result.error, 0);
-		ck_assert_int_eq(a.accepted, i % 2 == 0);
-		if (i % 2 == 0) {
-			ck_assert_str_eq(buf_str(&p.body), "hello");
-		} else {
-			ck_assert_uint_eq(p.body.len, sizeof(gzip_hello));
-			ck_assert_mem_eq(p.body.data, gzip_hello, sizeof(gzip_hello));
-		}
-		probe_free(&p);
-	}
-	a.members = 2; /* TRN-8: libcurl cannot read this; it must be an error and not a shorter answer */
-	probe_init(&p, &rig, "/");
-	p.req.accept_gzip = true;
-	probe_run(&p);
-	ck_assert_int_eq(p.result.error, -EPROTO);
-	probe_free(&p);
-	rig_close(&rig);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -430,7 +378,6 @@ int main(void)
 		a_request_may_be_started_again_from_its_own_on_done,
 		what_cannot_be_sent_is_refused_and_has_no_callback,
 		contradictory_options_are_refused,
-		gzip_is_accepted_and_decoded_only_where_it_was_asked_for,
 	};
 
 	return suite_run("http_client", tests, ARRAY_LEN(tests));

@@ -56,23 +56,6 @@ START_TEST(a_path_prefix_of_the_server_comes_first)
 }
 END_TEST
 
-START_TEST(gzip_is_accepted_only_where_it_was_asked_for)
-{
-	struct probe p;
-
-	open_both(answer_echo, NULL);
-	probe_init(&p, "GET", "/x");
-	p.call.accept_gzip = true;
-	probe_run(&p);
-	ck_assert_ptr_nonnull(strstr(buf_str(&p.body), "Accept-Encoding=gzip;"));
-	p.call.accept_gzip = false;
-	probe_run(&p);
-	ck_assert_ptr_null(strstr(buf_str(&p.body), "Accept-Encoding"));
-	probe_free(&p);
-	close_both();
-}
-END_TEST
-
 START_TEST(a_client_without_user_agent_is_refused)
 {
 	struct kube_client_options options = {.loop = &rig.loop, .config = &rig.config};
@@ -304,7 +287,6 @@ int main(void)
 		a_get_carries_accept_and_user_agent_and_no_more,
 		a_body_has_its_content_type_and_json_where_none_is_named,
 		a_path_prefix_of_the_server_comes_first,
-		gzip_is_accepted_only_where_it_was_asked_for,
 		a_client_without_user_agent_is_refused,
 		a_failure_is_classified_for_ordinary_and_streaming_calls,
 		an_answer_over_the_cap_ends_an_ordinary_call,
