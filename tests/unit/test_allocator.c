@@ -209,6 +209,40 @@ START_TEST(an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours)
 }
 END_TEST
 
+/* Seed 111110 of whole controllers. @kind: how the first write ends, while it is wanted or no longer. */
+static void check_second_need(enum answer_kind kind, bool wanted, enum wish_kind next)
+{
+	struct vmi young = vmi_holding("a", VMI_PHASE_PENDING, 77);
+	struct vmi old = vmi_holding("b", VMI_PHASE_PENDING, 77);
+
+	given_leader();
+	young.created_s = 2000;
+	see(young, 0);
+	see(old, 0);
+	expect_patch("a", 0);
+	if (wanted)
+		answer(kind, NULL, 0);
+	allocator_vmi_gone(a, &old, 1);
+	if (!wanted)
+		answer(kind, NULL, 1);
+	expect_nothing(100000);
+	see(vmi_holding("c", VMI_PHASE_RUNNING, 77), 100000);
+	if (next == WISH_READ)
+		expect_read("a", 100000);
+	else
+		expect_patch("a", 100000);
+	done();
+}
+
+START_TEST(i4_what_became_of_a_write_is_read_back_also_when_the_vmi_needed_none_in_between)
+{
+	check_second_need(ANSWER_UNKNOWN, true, WISH_READ);
+	check_second_need(ANSWER_UNKNOWN, false, WISH_READ);
+	check_second_need(ANSWER_TEST_FAILED, true, WISH_READ);
+	check_second_need(ANSWER_REFUSED, true, WISH_PATCH);
+}
+END_TEST
+
 START_TEST(i4_our_own_value_put_back_by_somebody_else_counts_as_foreign)
 {
 	uint32_t cid;
@@ -453,6 +487,7 @@ int main(void)
 		i4_an_answer_that_shows_our_cid_is_no_revert_though_the_vmi_has_to_leave_it,
 		an_unknown_outcome_is_read_back_and_the_same_cid_used_again,
 		an_unknown_outcome_that_was_applied_is_found_and_counted_as_ours,
+		i4_what_became_of_a_write_is_read_back_also_when_the_vmi_needed_none_in_between,
 		i4_our_own_value_put_back_by_somebody_else_counts_as_foreign,
 		a_failed_test_is_read_and_tried_again_at_once,
 		a_test_that_fails_on_an_unchanged_object_is_no_reason_to_spin,

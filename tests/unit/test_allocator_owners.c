@@ -166,40 +166,6 @@ START_TEST(of_two_that_have_not_started_the_older_one_keeps_the_cid)
 }
 END_TEST
 
-/* Seed 111110 of whole controllers. @kind: how the first write ends, while it is wanted or no longer. */
-static void check_second_need(enum answer_kind kind, bool wanted, enum wish_kind next)
-{
-	struct vmi young = vmi_holding("a", VMI_PHASE_PENDING, 77);
-	struct vmi old = vmi_holding("b", VMI_PHASE_PENDING, 77);
-
-	given_leader();
-	young.created_s = 2000;
-	see(young, 0);
-	see(old, 0);
-	expect_patch("a", 0);
-	if (wanted)
-		answer(kind, NULL, 0);
-	allocator_vmi_gone(a, &old, 1);
-	if (!wanted)
-		answer(kind, NULL, 1);
-	expect_nothing(100000);
-	see(vmi_holding("c", VMI_PHASE_RUNNING, 77), 100000);
-	if (next == WISH_READ)
-		expect_read("a", 100000);
-	else
-		expect_patch("a", 100000);
-	done();
-}
-
-START_TEST(i4_what_became_of_a_write_is_read_back_also_when_the_vmi_needed_none_in_between)
-{
-	check_second_need(ANSWER_UNKNOWN, true, WISH_READ);
-	check_second_need(ANSWER_UNKNOWN, false, WISH_READ);
-	check_second_need(ANSWER_TEST_FAILED, true, WISH_READ);
-	check_second_need(ANSWER_REFUSED, true, WISH_PATCH);
-}
-END_TEST
-
 START_TEST(i8_a_writer_who_undoes_our_writes_is_answered_ever_more_slowly)
 {
 	uint64_t now_ms = 0;
@@ -579,7 +545,6 @@ int main(void)
 		of_two_that_share_a_cid_the_started_one_keeps_it_and_the_other_gets_a_fresh_one,
 		of_two_that_have_not_started_the_older_one_keeps_the_cid,
 		i8_a_writer_who_undoes_our_writes_is_answered_ever_more_slowly,
-		i4_what_became_of_a_write_is_read_back_also_when_the_vmi_needed_none_in_between,
 		of_two_that_share_a_cid_the_one_that_cannot_be_changed_keeps_it,
 		i1_a_value_that_we_never_asked_for_is_not_given_again,
 		i5_a_migration_target_holds_the_cid_of_its_source_as_long_as_it_lives,
