@@ -251,9 +251,8 @@ static int reflector_check_options(const struct reflector_options *o, struct err
 	if (versions == 0 || versions > DISCOVERY_MAX_VERSIONS)
 		return error_set(err, -EINVAL, "reflector of %s: 1 to %d versions", o->resource,
 				 DISCOVERY_MAX_VERSIONS);
-	if ((o->name == NULL) != (o->namespace == NULL))
-		return error_set(err, -EINVAL, "reflector of %s: name and namespace only together",
-				 o->resource);
+	if (o->name != NULL && o->namespace == NULL)
+		return error_set(err, -EINVAL, "reflector of %s: a name needs its namespace", o->resource);
 	if (o->watch_timeout_s > 86400)
 		return error_set(err, -EINVAL, "reflector of %s: watch_timeout_s over a day", o->resource);
 	return 0;

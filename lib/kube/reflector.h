@@ -87,8 +87,9 @@ struct reflector_options {
 	const char *group;           /* "kubevirt.io"; "": the core group, with one version */
 	const char *const *versions; /* by preference, NULL-terminated: {"v1", "v1alpha3", NULL} */
 	const char *resource;        /* plural: "virtualmachineinstances" */
-	/** One object instead of all: both set, or both NULL. It need not exist. Asked for as a list of its
-	 * namespace with fieldSelector=metadata.name=NAME, which RBAC allows by resourceNames. */
+	/** Not all objects, but those of a namespace; or, with a name, one object of it, which need not
+	 * exist. The latter is asked for as a list of its namespace with fieldSelector=metadata.name=NAME,
+	 * which RBAC allows by resourceNames. NULL: all. */
 	const char *namespace;
 	const char *name;
 	/** Lists are asked for as streaming ones: the server neither builds nor we wait for pages, and no

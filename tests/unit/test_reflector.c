@@ -442,6 +442,20 @@ START_TEST(one_object_is_watched_by_its_name)
 }
 END_TEST
 
+START_TEST(a_namespace_alone_is_all_that_is_in_it)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.options.namespace = "n";
+	start(&fx);
+	LOOP_UNTIL(&fx.loop, fx.count[WATCH] == 1);
+	ck_assert_ptr_nonnull(strstr(fx.requests[1], "/namespaces/n/virtualmachineinstances?limit=500"));
+	ck_assert_ptr_nonnull(strstr(fx.requests[2], "/namespaces/n/virtualmachineinstances?watch=1"));
+	teardown(&fx);
+}
+END_TEST
+
 START_TEST(options_that_make_no_sense_are_refused)
 {
 	static const char *const none[] = {NULL};
@@ -460,9 +474,6 @@ START_TEST(options_that_make_no_sense_are_refused)
 	fx.options.name = "a";
 	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
 	fx.options.name = NULL;
-	fx.options.namespace = "n";
-	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
-	fx.options.namespace = NULL;
 	fx.options.fields = &taken;
 	fx.options.field_count = 1;
 	ck_assert_int_eq(reflector_open(&fx.reflector, &fx.options, &err), -EINVAL);
@@ -499,6 +510,7 @@ int main(void)
 		a_relist_may_come_from_a_callback,
 		a_server_that_went_back_in_time_is_reported_before_the_list,
 		one_object_is_watched_by_its_name,
+		a_namespace_alone_is_all_that_is_in_it,
 		options_that_make_no_sense_are_refused,
 	};
 
