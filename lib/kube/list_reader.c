@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum list_field { LIST_RV, LIST_CONTINUE, LIST_ITEMS, LIST_ITEM };
+enum list_field { LIST_RV, LIST_CONTINUE, LIST_REMAINING, LIST_ITEMS, LIST_ITEM };
 
 struct list_reader {
 	struct json_filter *filter;
@@ -14,6 +14,7 @@ struct list_reader {
 	bool token_cut; /* the continue token is too long to be used */
 	bool done;      /* the one document is complete */
 	size_t count;
+	size_t remaining;
 	char rv[RV_SIZE];
 	char token[REFLECTOR_OBJECT_MIN_TEXT + 1];
 };
@@ -58,6 +59,9 @@ static int list_on_value(void *data, int field, const struct json_value *value)
 	int rc = 0;
 
 	switch (field) {
+	case LIST_REMAINING:
+		lr->remaining = value->kind == JSON_VALUE_NUMBER ? strtoul(value->text, NULL, 10) : 0;
+		break;
 	case LIST_RV:
 		reflector_object_read_rv(lr->rv, value);
 		break;
@@ -100,12 +104,15 @@ static int list_want(struct list_reader *lr)
 {
 	static const char *const rv[] = {"metadata", "resourceVersion", NULL};
 	static const char *const token[] = {"metadata", "continue", NULL};
+	static const char *const remaining[] = {"metadata", "remainingItemCount", NULL};
 	static const char *const items[] = {"items", NULL};
 	static const char *const item[] = {"items", JSON_EACH, NULL};
 	int rc = json_filter_add(lr->filter, NULL, rv, LIST_RV);
 
 	if (rc == 0)
 		rc = json_filter_add(lr->filter, NULL, token, LIST_CONTINUE);
+	if (rc == 0)
+		rc = json_filter_add(lr->filter, NULL, remaining, LIST_REMAINING);
 	if (rc == 0)
 		rc = json_filter_add(lr->filter, NULL, items, LIST_ITEMS);
 	if (rc == 0)
@@ -150,6 +157,7 @@ void list_reader_reset(struct list_reader *lr)
 	lr->token_cut = false;
 	lr->done = false;
 	lr->count = 0;
+	lr->remaining = 0;
 	lr->rv[0] = '\0';
 	lr->token[0] = '\0';
 }
@@ -192,6 +200,11 @@ const char *list_reader_continue(const struct list_reader *lr)
 size_t list_reader_count(const struct list_reader *lr)
 {
 	return lr->count;
+}
+
+size_t list_reader_remaining(const struct list_reader *lr)
+{
+	return lr->remaining;
 }
 
 void list_reader_free(struct list_reader *lr)

@@ -32,6 +32,8 @@ int list_reader_end(const struct list_reader *lr, struct error *err);
 const char *list_reader_rv(const struct list_reader *lr);
 const char *list_reader_continue(const struct list_reader *lr); /* "" on the last page (LST-3) */
 size_t list_reader_count(const struct list_reader *lr);         /* objects in it */
+/** Objects on the pages to come, as far as the server says so (remainingItemCount); else 0. */
+size_t list_reader_remaining(const struct list_reader *lr);
 
 void list_reader_free(struct list_reader *lr); /* NULL is fine */
 
