@@ -32,19 +32,21 @@ objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 LIB_SRC        := $(wildcard lib/*/*.c)
 CONTROLLER_SRC := $(filter-out controller/main.c,$(wildcard controller/*.c))
+PLUGIN_SRC     := $(filter-out controller/plugin/main.c,$(wildcard controller/plugin/*.c))
 SUPPORT_SRC    := $(wildcard tests/support/*.c)
 UNIT_SRC       := $(wildcard tests/unit/test_*.c)
 UNIT_BIN       := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 
 LIBVSOCK      := $(BUILD)/libvsock.a
 LIBCONTROLLER := $(BUILD)/libcontroller.a
+LIBPLUGIN     := $(BUILD)/libplugin.a
 LIBSUPPORT    := $(BUILD)/libsupport.a
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
 .PHONY: all
-all: $(BUILD)/vsock-cid-controller ## build the controller
+all: $(BUILD)/vsock-cid-controller $(BUILD)/kubectl-vsock ## build the controller and the plugin
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -64,8 +66,9 @@ FORCE:
 
 $(LIBVSOCK): $(call objs,$(LIB_SRC))
 $(LIBCONTROLLER): $(call objs,$(CONTROLLER_SRC))
+$(LIBPLUGIN): $(call objs,$(PLUGIN_SRC))
 $(LIBSUPPORT): $(call objs,$(SUPPORT_SRC))
-$(LIBVSOCK) $(LIBCONTROLLER) $(LIBSUPPORT):
+$(LIBVSOCK) $(LIBCONTROLLER) $(LIBPLUGIN) $(LIBSUPPORT):
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -73,7 +76,22 @@ $(LIBVSOCK) $(LIBCONTROLLER) $(LIBSUPPORT):
 $(BUILD)/vsock-cid-controller: $(call objs,controller/main.c) $(LIBCONTROLLER) $(LIBVSOCK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(UNIT_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(LIBSUPPORT) $(LIBCONTROLLER) $(LIBVSOCK)
+$(BUILD)/kubectl-vsock: $(call objs,controller/plugin/main.c) $(LIBPLUGIN) $(LIBCONTROLLER) $(LIBVSOCK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+prefix ?= /usr/local
+INSTALL_TO = $(DESTDIR)$(prefix)
+
+.PHONY: install
+install: all ## install programs, man pages and completion (DESTDIR, prefix=/usr/local)
+	install -D -m 755 $(BUILD)/vsock-cid-controller $(INSTALL_TO)/bin/vsock-cid-controller
+	install -D -m 755 $(BUILD)/kubectl-vsock $(INSTALL_TO)/bin/kubectl-vsock
+	$(BUILD)/kubectl-vsock completion >$(INSTALL_TO)/bin/kubectl_complete-vsock
+	chmod 755 $(INSTALL_TO)/bin/kubectl_complete-vsock
+	install -D -m 644 controller/vsock-cid-controller.8 $(INSTALL_TO)/share/man/man8/vsock-cid-controller.8
+	install -D -m 644 controller/plugin/kubectl-vsock.1 $(INSTALL_TO)/share/man/man1/kubectl-vsock.1
+
+$(UNIT_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(LIBSUPPORT) $(LIBPLUGIN) $(LIBCONTROLLER) $(LIBVSOCK)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 

@@ -10,6 +10,7 @@ failed=0
 mapfile -t c_sources < <(git ls-files '*.c')
 mapfile -t c_files < <(git ls-files '*.c' '*.h')
 mapfile -t bugs < <(git ls-files 'tests/sim/*.patch')
+mapfile -t pages < <(git ls-files '*.1' '*.8')
 mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
 
 # check NAME COUNT COMMAND...: COUNT is how many files it looks at; a check of no files is a failure.
@@ -103,6 +104,7 @@ bugs_apply() {
 mkdir -p "$build/log"
 check format ${#c_files[@]} clang-format-16 --dry-run --Werror "${c_files[@]}"
 check shellcheck ${#scripts[@]} shellcheck -x "${scripts[@]}"
+check man-pages ${#pages[@]} mandoc -Tlint -Wwarning "${pages[@]}"
 check banned-functions ${#c_files[@]} banned
 check core-without-io ${#c_files[@]} core_is_pure
 check nothing-left-for-later ${#c_files[@]} no_leftovers

@@ -1,0 +1,372 @@
+/* kubectl vsock doctor: the advice of KubeVirt's VSOCK documentation, and of ours, as checks. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "controller/plugin/cluster.h"
+#include "controller/plugin/command.h"
+#include "controller/plugin/document.h"
+#include "controller/plugin/installation.h"
+#include "controller/plugin/session.h"
+#include "controller/plugin/vmi_list.h"
+#include "controller/vmi.h"
+
+#define TEXT_SIZE 512
+
+/* From here on containerd's default seccomp profile does not let pods make AF_VSOCK sockets. */
+#define CONTAINERD_MAJOR 1
+#define CONTAINERD_MINOR 7
+
+/* So long after its last renewal a Lease counts as held by nobody; as the default. */
+#define LEASE_S 15
+
+enum verdict { VERDICT_GOOD, VERDICT_UNKNOWN, VERDICT_BAD, VERDICT_COUNT };
+
+struct doctor {
+	const struct flags *flags;
+	struct session session;
+	struct cluster cluster;
+	struct installation installation;
+	json_t *checks;
+	size_t count[VERDICT_COUNT];
+	/* The newest write of the controller, as the API has its time. */
+	char written[24];
+};
+
+static const char *const verdict_names[VERDICT_COUNT] = {
+	[VERDICT_GOOD] = "ok", [VERDICT_UNKNOWN] = "unknown", [VERDICT_BAD] = "bad"};
+
+/* ---- saying ---- */
+
+static void tell(struct doctor *d, enum verdict verdict, const char *what, const char *fmt, ...)
+	PRINTF_FORMAT(4, 5);
+
+static void tell(struct doctor *d, enum verdict verdict, const char *what, const char *fmt, ...)
+{
+	char text[TEXT_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	d->count[verdict]++;
+	(void)json_array_append_new(d->checks, json_pack("{s:s, s:s, s:s}", "check", what, "verdict",
+							 verdict_names[verdict], "message", text));
+}
+
+/* Colours only on a terminal that has them, and where nobody asked for none (no-color.org). */
+static bool has_colours(void)
+{
+	const char *none = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) == 1 && (none == NULL || none[0] == '\0') && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
+static void print_checks(const struct doctor *d)
+{
+	static const char *const colours[VERDICT_COUNT] = {"\033[32m", "\033[33m", "\033[31m"};
+	bool coloured = has_colours();
+
+	for (size_t i = 0; i < json_array_size(d->checks); i++) {
+		const json_t *check = json_array_get(d->checks, i);
+		const char *name = json_string_value(json_object_get(check, "verdict"));
+		int verdict = 0;
+
+		while (verdict < VERDICT_COUNT - 1 && strcmp(verdict_names[verdict], name) != 0)
+			verdict++;
+		printf("%s%-8s%s %-12s %s\n", coloured ? colours[verdict] : "", name,
+		       coloured ? "\033[0m" : "", json_string_value(json_object_get(check, "check")),
+		       json_string_value(json_object_get(check, "message")));
+	}
+	printf("\n%zu ok, %zu unknown, %zu bad\n", d->count[VERDICT_GOOD], d->count[VERDICT_UNKNOWN],
+	       d->count[VERDICT_BAD]);
+}
+
+/* ---- gate, policies, controller ---- */
+
+static void check_gate(struct doctor *d)
+{
+	const struct gate_verdict *v = &d->cluster.verdict;
+
+	tell(d, v->open ? VERDICT_GOOD : VERDICT_BAD, "gate", "%s, since %s", v->open ? "on" : "off",
+	     gate_reason_text(v->reason));
+}
+
+static void check_policies(struct doctor *d)
+{
+	const struct cluster *c = &d->cluster;
+
+	if (c->in_force == MODE_POLICIES_IN_FORCE)
+		tell(d, VERDICT_GOOD, "policies", "in force; VMs without a CID %s",
+		     c->holding ? "wait for one" : "are not kept from starting");
+	else if (c->in_force == MODE_POLICIES_HIDDEN)
+		tell(d, VERDICT_UNKNOWN, "policies", "you may not read them all: %s", c->lacking);
+	else
+		tell(d, VERDICT_BAD, "policies", "not in force: %s", c->lacking);
+}
+
+static void check_replicas(struct doctor *d)
+{
+	const struct installation *in = &d->installation;
+
+	if (!in->found)
+		tell(d, VERDICT_UNKNOWN, "replicas",
+		     "no Deployment " INSTALLATION_NAME " in namespace %s that you may read",
+		     d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt");
+	else if (in->ready == 0)
+		tell(d, VERDICT_BAD, "replicas", "none of %d is ready: nobody gives CIDs", in->replicas);
+	else if (in->ready < 2)
+		tell(d, VERDICT_BAD, "replicas", "%d of %d ready: nobody takes over at once when it fails",
+		     in->ready, in->replicas);
+	else
+		tell(d, VERDICT_GOOD, "replicas", "%d of %d ready, mode %s", in->ready, in->replicas,
+		     mode_name(in->mode));
+}
+
+/* Seconds since a time as the API has it, with or without fractions; -1 where it is none. */
+static int64_t seconds_since(const char *text)
+{
+	struct tm utc = {0};
+
+	if (text == NULL || strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) == NULL)
+		return -1;
+	return (int64_t)(clock_wall_us() / 1000000) - (int64_t)timegm(&utc);
+}
+
+static void check_leader(struct doctor *d)
+{
+	AUTO_ANSWER struct session_answer answer = {0};
+	struct error err = {0};
+	char path[256];
+	const json_t *spec;
+	const char *holder;
+	json_t *lease;
+	int64_t age;
+
+	(void)snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
+		       d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt",
+		       d->installation.options.lease_name);
+	if (session_get(&d->session, path, &answer, &err) != 0) {
+		tell(d, err.code == -ENOENT ? VERDICT_BAD : VERDICT_UNKNOWN, "leader", "%s",
+		     err.code == -ENOENT ? "there is no Lease: no replica has ever led" : err.message);
+		return;
+	}
+	lease = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+	spec = json_object_get(lease, "spec");
+	holder = json_string_value(json_object_get(spec, "holderIdentity"));
+	age = seconds_since(json_string_value(json_object_get(spec, "renewTime")));
+	if (holder == NULL || holder[0] == '\0' || age < 0)
+		tell(d, VERDICT_BAD, "leader", "nobody leads");
+	else if (age > LEASE_S)
+		tell(d, VERDICT_BAD, "leader", "%s led, and has not renewed its Lease for %lld s", holder,
+		     (long long)age);
+	else
+		tell(d, VERDICT_GOOD, "leader", "%s, renewed %lld s ago, term %lld", holder, (long long)age,
+		     (long long)json_integer_value(json_object_get(spec, "leaseTransitions")));
+	json_decref(lease);
+}
+
+static int on_vmi(void *data, const struct vmi_row *row)
+{
+	struct doctor *d = data;
+
+	/* Times of the API compare as texts. */
+	if (strcmp(row->writer, CLUSTER_COMPONENT) == 0 && strcmp(row->written, d->written) > 0)
+		memcpy(d->written, row->written, sizeof(d->written));
+	return 0;
+}
+
+static void check_last_write(struct doctor *d)
+{
+	const struct vmi_list_options options = {.visit = on_vmi, .data = d};
+	struct error err = {0};
+
+	if (vmi_list_server(&d->session, &options, NULL, 0, &err) != 0)
+		tell(d, VERDICT_UNKNOWN, "last write", "%s", err.message);
+	else if (d->written[0] == '\0')
+		tell(d, VERDICT_UNKNOWN, "last write", "no VMI has a CID that this controller wrote last");
+	else
+		tell(d, VERDICT_GOOD, "last write", "%s, of the VMIs that are there", d->written);
+}
+
+/* ---- nodes ---- */
+
+/* "containerd://1.7.2": the two numbers; false where it is another runtime. */
+static bool is_containerd(const char *runtime, unsigned int *major, unsigned int *minor)
+{
+	return sscanf(runtime, "containerd://%u.%u", major, minor) == 2 ||
+	       sscanf(runtime, "containerd://v%u.%u", major, minor) == 2;
+}
+
+static void check_node(struct doctor *d, const json_t *node)
+{
+	const char *name = json_string_value(json_object_get(json_object_get(node, "metadata"), "name"));
+	const char *runtime = json_string_value(json_object_get(
+		json_object_get(json_object_get(node, "status"), "nodeInfo"), "containerRuntimeVersion"));
+	unsigned int major;
+	unsigned int minor;
+
+	if (name == NULL || runtime == NULL)
+		tell(d, VERDICT_UNKNOWN, "node", "%s: its container runtime is not known",
+		     name != NULL ? name : "?");
+	else if (!is_containerd(runtime, &major, &minor))
+		tell(d, VERDICT_UNKNOWN, "node",
+		     "%s: %s; whether its default seccomp profile blocks AF_VSOCK shows "
+		     "\"kubectl vsock probe\"",
+		     name, runtime);
+	else if (major < CONTAINERD_MAJOR || (major == CONTAINERD_MAJOR && minor < CONTAINERD_MINOR))
+		tell(d, VERDICT_BAD, "node",
+		     "%s: %s; before 1.7 its default seccomp profile lets every pod connect to "
+		     "VMs by AF_VSOCK",
+		     name, runtime);
+	else
+		tell(d, VERDICT_GOOD, "node", "%s: %s", name, runtime);
+}
+
+static void check_nodes(struct doctor *d)
+{
+	AUTO_ANSWER struct session_answer answer = {0};
+	struct error err = {0};
+	const json_t *items;
+	json_t *list;
+
+	if (session_get(&d->session, "/api/v1/nodes", &answer, &err) != 0) {
+		tell(d, VERDICT_UNKNOWN, "nodes", "%s", err.message);
+		return;
+	}
+	list = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+	items = json_object_get(list, "items");
+	for (size_t i = 0; i < json_array_size(items); i++)
+		check_node(d, json_array_get(items, i));
+	json_decref(list);
+}
+
+/* ---- what the caller may do ---- */
+
+static const struct {
+	const char *verb, *group, *resource, *for_what;
+} rights[] = {
+	{"list", "kubevirt.io", "virtualmachineinstances", "list, whois, audit"},
+	{"list", "kubevirt.io", "kubevirts", "gate, and why a VMI has no CID"},
+	{"list", "admissionregistration.k8s.io", "validatingadmissionpolicies", "policies"},
+	{"list", "admissionregistration.k8s.io", "mutatingadmissionpolicies", "policies"},
+	{"list", "", "events", "why a VMI has no CID"},
+	{"create", "", "pods", "probe"},
+};
+
+static void check_rights(struct doctor *d)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rights); i++) {
+		AUTO_ANSWER struct session_answer answer = {0};
+		AUTO_FREE char *body = NULL;
+		json_t *review = json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s}}}", "apiVersion",
+					   "authorization.k8s.io/v1", "kind", "SelfSubjectAccessReview",
+					   "spec", "resourceAttributes", "verb", rights[i].verb, "group",
+					   rights[i].group, "resource", rights[i].resource);
+		struct error err = {0};
+		bool allowed;
+		int rc;
+
+		body = json_dumps(review, JSON_COMPACT);
+		json_decref(review);
+		rc = session_ask(&d->session, "POST",
+				 "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body, &answer,
+				 &err);
+		if (rc != 0 || answer.status != 201) {
+			tell(d, VERDICT_UNKNOWN, "your rights", "%s %s: %s", rights[i].verb,
+			     rights[i].resource, rc != 0 ? err.message : answer.failure.message);
+			continue;
+		}
+		review = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+		allowed = json_is_true(json_object_get(json_object_get(review, "status"), "allowed"));
+		json_decref(review);
+		tell(d, allowed ? VERDICT_GOOD : VERDICT_UNKNOWN, "your rights", "you may%s %s %s (for %s)",
+		     allowed ? "" : " not", rights[i].verb, rights[i].resource, rights[i].for_what);
+	}
+}
+
+/* ---- the command ---- */
+
+static int print(const struct doctor *d)
+{
+	json_t *document;
+	int rc;
+
+	if (d->flags->output != FLAGS_JSON && d->flags->output != FLAGS_YAML) {
+		print_checks(d);
+		return 0;
+	}
+	document = json_pack("{s:s, s:O}", "kind", "VSOCKDoctor", "checks", d->checks);
+	rc = document_print(stdout, document, d->flags->output);
+	json_decref(document);
+	return rc;
+}
+
+static int look(struct doctor *d, struct error *err)
+{
+	int rc = cluster_read(&d->cluster, &d->session, NULL, err);
+
+	if (rc != 0)
+		return rc;
+	rc = installation_read(&d->installation, &d->session, &d->cluster, err);
+	if (rc == 0) {
+		check_gate(d);
+		check_policies(d);
+		check_replicas(d);
+		check_leader(d);
+		check_last_write(d);
+		check_nodes(d);
+		check_rights(d);
+		rc = print(d);
+		if (rc != 0)
+			(void)error_errno(err, rc, "standard output");
+		installation_free(&d->installation);
+	}
+	cluster_free(&d->cluster);
+	return rc;
+}
+
+static enum command_status run(const struct flags *flags)
+{
+	struct doctor *d = calloc(1, sizeof(*d));
+	enum command_status status;
+	struct error err = {0};
+	int rc;
+
+	if (d == NULL)
+		return COMMAND_FAILED;
+	d->flags = flags;
+	d->checks = json_array();
+	rc = session_open(&d->session, flags, &err);
+	if (rc == 0) {
+		rc = look(d, &err);
+		session_close(&d->session);
+	}
+	status = d->count[VERDICT_BAD] > 0 ? COMMAND_FOUND : COMMAND_OK;
+	json_decref(d->checks);
+	free(d);
+	return rc == 0 ? status : command_fail(&err);
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.words = "",
+	.summary = "Check what VSOCK's safety rests on in this cluster",
+	.help = "The gate; the admission policies; replicas, leader and last write; the\n"
+		"container runtime of every node (containerd before 1.7 does not keep pods from\n"
+		"AF_VSOCK); and what you may do here. Exit status 1 where something is bad; what\n"
+		"you may not see is unknown.\n"
+		"\n"
+		"Examples:\n"
+		"  kubectl vsock doctor\n"
+		"  kubectl vsock doctor -o json |\n"
+		"      jq '.checks[] | select(.verdict == \"bad\")'\n",
+	.allowed = FLAGS_ALLOW_OUTPUT,
+	.run = run,
+};

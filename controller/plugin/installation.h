@@ -1,0 +1,31 @@
+/**
+ * installation: the controller as it is installed: what its Deployment's arguments say, and what follows.
+ */
+#ifndef CONTROLLER_PLUGIN_INSTALLATION_H
+#define CONTROLLER_PLUGIN_INSTALLATION_H
+
+#include <stdbool.h>
+
+#include "controller/mode.h"
+#include "controller/options.h"
+#include "controller/plugin/cluster.h"
+#include "controller/write_identity.h"
+
+#define INSTALLATION_NAME "vsock-cid-controller"
+
+struct installation {
+	bool found; /* else the options are the defaults */
+	int replicas, ready;
+	char image[512];
+	struct options options;
+	enum mode mode; /* that it takes by itself, as far as can be seen from here */
+	char mode_reason[MODE_TEXT_SIZE];
+	char write_as[WRITE_IDENTITY_SIZE]; /* "": itself */
+};
+
+/** Looks in KubeVirt's namespace. A Deployment that may not be read counts as not found. On success
+ * installation_free() is due. Returns 0, -EINVAL (arguments that the controller would refuse), -ENOMEM. */
+int installation_read(struct installation *in, struct session *s, const struct cluster *c, struct error *err);
+void installation_free(struct installation *in);
+
+#endif

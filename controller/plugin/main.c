@@ -1,0 +1,78 @@
+/* kubectl-vsock: what an admin wants to know of VSOCK CIDs. kubectl finds it on the PATH as "kubectl vsock".
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/version.h"
+#include "controller/plugin/command.h"
+
+const struct command *const commands[] = {&command_list,   &command_whois, &command_audit,      &command_gate,
+					  &command_doctor, &command_probe, &command_completion, NULL};
+
+enum command_status command_fail(const struct error *err)
+{
+	(void)fprintf(stderr, "error: %s\n", err->message);
+	return COMMAND_FAILED;
+}
+
+static void print_usage(FILE *out)
+{
+	(void)fputs("VSOCK addresses (CIDs) of KubeVirt's virtual machines.\n\n"
+		    "Usage:\n  kubectl vsock COMMAND [flags]\n\nCommands:\n",
+		    out);
+	for (size_t i = 0; commands[i] != NULL; i++)
+		(void)fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	(void)fputs("\n\"kubectl vsock COMMAND --help\" has each one's flags and examples.\n"
+		    "\"kubectl vsock version\" tells the version.\n"
+		    "Exit status: 0 all is well, 1 something was found, 2 it could not be looked at.\n",
+		    out);
+}
+
+static void print_help(const struct command *c)
+{
+	printf("%s.\n\n%s\nUsage:\n  kubectl vsock %s%s%s [flags]\n\nFlags:\n", c->summary, c->help, c->name,
+	       c->words[0] != '\0' ? " " : "", c->words);
+	flags_print_help(c->allowed);
+}
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct flags flags;
+	struct error err = {0};
+
+	(void)signal(SIGPIPE, SIG_DFL); /* into "head": end quietly, as other commands do */
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? COMMAND_FAILED : COMMAND_OK;
+	}
+	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
+		printf("kubectl-vsock %s\n", version_text);
+		return COMMAND_OK;
+	}
+	if (strcmp(argv[1], "__complete") == 0)
+		return completion_answer(argc - 2, argv + 2);
+	command = command_find(argv[1]);
+	if (command == NULL) {
+		(void)fprintf(stderr, "error: unknown command \"%s\" (kubectl vsock --help lists them)\n",
+			      argv[1]);
+		return COMMAND_FAILED;
+	}
+	if (flags_read(&flags, command->allowed, argc - 1, argv + 1, &err) != 0)
+		return command_fail(&err);
+	if (flags.help) {
+		print_help(command);
+		return COMMAND_OK;
+	}
+	return command->run(&flags);
+}

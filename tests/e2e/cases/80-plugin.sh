@@ -1,0 +1,135 @@
+# kubectl vsock, as an admin uses it: by kubectl, on the real server.
+# shellcheck shell=bash disable=SC2034,SC2154,SC2119,SC2120
+
+# vsock COMMAND...: on the real server by kubectl, which finds the plugin on the PATH.
+vsock() {
+	if [[ $server == kube ]]; then
+		PATH=$build:$PATH kubectl vsock "$@"
+	else
+		"$build/kubectl-vsock" "$@"
+	fi
+}
+
+# status_after COMMAND...: its exit status; output goes to $folder/out and $folder/err.
+status_after() {
+	local status=0
+	"$@" >"$folder/out" 2>"$folder/err" || status=$?
+	echo "$status"
+}
+
+it both the_plugin_lists_cids_and_why_one_has_none
+the_plugin_lists_cids_and_why_one_has_none() {
+	local line
+	"$vmis" create --phase Running --cid 70001 with 2 e2e-a e2e-b
+	"$vmis" create --phase Running late 1 e2e-a
+	"$vmis" create --phase Pending waits 1 e2e-b
+	"$vmis" create --phase Running --no-vsock other 1 e2e-a
+	vsock list -A >"$folder/all"
+	is "heading" "NAMESPACE NAME CID PHASE NODE AGE WHY" "$(head -n 1 "$folder/all" | xargs)"
+	is "lines" 5 "$(wc -l <"$folder/all")"
+	is "one that has it" "e2e-a with-1 70001 Running" "$(awk '$2 == "with-1" { print $1, $2, $3, $4 }' "$folder/all")"
+	is "one that is too late" too-late "$(awk '$2 == "late-1" { print $NF }' "$folder/all")"
+	is "one that waits" waiting "$(awk '$2 == "waits-1" { print $NF }' "$folder/all")"
+	is "names" virtualmachineinstance.kubevirt.io/waits-1 "$(vsock list -n e2e-b -o name | grep waits)"
+	is "by JSON" "too-late" "$(vsock list -A -o json | jq -r '.items[] | select(.name == "late-1").lack.reason')"
+	is "without a heading" 4 "$(vsock list -A --no-headers | wc -l)"
+	set_gates '[]'
+	is "with the gate off" gate-off "$(vsock list -A | awk '$2 == "waits-1" { print $NF }')"
+	vsock list -A | awk '{ if (length($0) > 80) exit 1 }' || fail "a line is longer than 80 columns"
+	line=$(vsock list -n e2e-c 2>&1)
+	[[ $line == "No VMIs"* ]] || fail "an empty namespace says: $line"
+	saw "$(sed -n 2p "$folder/all")"
+}
+
+it both the_plugin_follows_changes
+the_plugin_follows_changes() {
+	start_ready_controller
+	vsock list -A -w >"$folder/watched" 2>"$folder/watch.err" &
+	await "the heading or the first VMI" test -e "$folder/watched"
+	"$vmis" create new 1 e2e-a
+	await "a line with its CID" grep -qE 'new-1 +[0-9]+ ' "$folder/watched"
+	end_well
+}
+
+it both the_plugin_tells_whose_a_cid_is
+the_plugin_tells_whose_a_cid_is() {
+	"$vmis" create --phase Running --cid 70001 with 1 e2e-a
+	"$vmis" create --phase Running --cid 70002 other 1 e2e-b
+	is "exit status" 0 "$(status_after vsock whois 70001 70002)"
+	is "owners" "70001 e2e-a with-1 70002 e2e-b other-1" \
+		"$(tail -n +2 "$folder/out" | sort -n | awk '{ print $1, $2, $3 }' | xargs)"
+	is "exit status for an unknown one" 1 "$(status_after vsock whois 70001 5)"
+	is "what it says" "No VMI has CID 5." "$(cat "$folder/err")"
+	is "from standard input" 70002 "$(printf '70002\n' | vsock whois -o json | jq '.items[0].cid')"
+	is "exit status for what is no CID" 2 "$(status_after vsock whois 4294967296)"
+	grep -q "is no CID" "$folder/err" || fail "$(cat "$folder/err")"
+}
+
+it both the_plugin_audits_a_cluster
+the_plugin_audits_a_cluster() {
+	"$vmis" create --phase Running --cid 70001 good 1 e2e-a
+	is "exit status of a clean cluster" 0 "$(status_after vsock audit)"
+	grep -q "No findings" "$folder/out" || fail "$(cat "$folder/out")"
+	"$vmis" create --phase Running --cid 70002 twin 2 e2e-a e2e-b
+	"$vmis" create --phase Running --cid 2 odd 1 e2e-a
+	"$vmis" create --phase Running --cid 3000000000 far 1 e2e-b
+	"$vmis" create --phase Running missed 1 e2e-c
+	is "exit status with findings" 1 "$(status_after vsock audit -o json)"
+	is "findings" "duplicate twin-1, duplicate twin-2, missing missed-1, outside far-1, reserved odd-1" \
+		"$(jq -r '[.findings[] | "\(.finding) \(.name)"] | sort | join(", ")' "$folder/out")"
+	is "range" 2147483647 "$(jq .cluster.range.max "$folder/out")"
+	vsock audit >"$folder/table" || true
+	grep -qE '^duplicate +70002 +e2e-b +twin-2 ' "$folder/table" || fail "$(cat "$folder/table")"
+	saw "$(grep " VMIs, " "$folder/table")"
+	is "exit status where it cannot look" 2 "$(status_after vsock audit --kubeconfig "$folder/none")"
+}
+
+it both the_plugin_finds_cids_that_two_clusters_share_offline
+the_plugin_finds_cids_that_two_clusters_share_offline() {
+	"$vmis" create --phase Running --cid 70001 one 1 e2e-a
+	api GET /apis/kubevirt.io/v1/virtualmachineinstances | jq '{kind: "List", items: .items}' >"$folder/a.json"
+	jq '.items[0].metadata.name = "two" | .items[0].metadata.uid = "another"' "$folder/a.json" >"$folder/b.json"
+	is "exit status of one" 0 "$(status_after env -u KUBECONFIG "$build/kubectl-vsock" audit -f "$folder/a.json")"
+	is "exit status of both" 1 \
+		"$(status_after env -u KUBECONFIG "$build/kubectl-vsock" audit -f "$folder/a.json" -f "$folder/b.json" -o json)"
+	is "findings" "one-1 in a.json, two in b.json" \
+		"$(jq -r '[.findings[] | "\(.name) in \(.file | sub(".*/"; ""))"] | join(", ")' "$folder/out")"
+	is "exit status of what is no list" 2 "$(status_after "$build/kubectl-vsock" audit -f "$server_dir/kubeconfig")"
+	head -c 300 "$folder/a.json" >"$folder/cut.json"
+	is "exit status of half a file" 2 "$(status_after "$build/kubectl-vsock" audit -f "$folder/cut.json")"
+	is "exit status of half a file on standard input" 2 "$(status_after "$build/kubectl-vsock" audit -f - <"$folder/cut.json")"
+}
+
+it both the_plugin_shows_what_decides_the_gate
+the_plugin_shows_what_decides_the_gate() {
+	is "open" true "$(vsock gate -o json | jq .open)"
+	set_gates '[]' '["VSOCK"]'
+	is "closed" false "$(vsock gate -o json | jq .open)"
+	vsock gate | grep -q "VSOCK feature gate: *off" || fail "$(vsock gate)"
+	saw "$(vsock gate | tail -n 3 | head -n 1)"
+}
+
+it kube the_plugin_checks_what_safety_rests_on
+the_plugin_checks_what_safety_rests_on() {
+	api POST /api/v1/nodes application/json '{"metadata": {"name": "old"}}' >/dev/null
+	api PATCH /api/v1/nodes/old/status "$merge" \
+		'{"status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.6.8"}}}' >/dev/null
+	after="api DELETE /api/v1/nodes/old"
+	start_ready_controller
+	"$vmis" create some 1 e2e-a
+	await "it to be served" all_served
+	is "exit status" 1 "$(status_after vsock doctor -o json)"
+	is "the old node" bad "$(jq -r '.checks[] | select(.message | startswith("old: ")).verdict' "$folder/out")"
+	is "the leader" ok "$(jq -r '.checks[] | select(.check == "leader").verdict' "$folder/out")"
+	is "the last write" ok "$(jq -r '.checks[] | select(.check == "last write").verdict' "$folder/out")"
+	is "the policies" bad "$(jq -r '.checks[] | select(.check == "policies").verdict' "$folder/out")"
+	! vsock doctor | grep -q $'\033' || fail "colours where there is no terminal"
+	end_well
+}
+
+it apisim the_plugin_probes_this_machine
+the_plugin_probes_this_machine() {
+	"$build/kubectl-vsock" probe --here -o json >"$folder/out"
+	grep -qE '^(open|blocked|unsupported|privileged-port-refused)$' <(jq -r .result "$folder/out") || fail "$(cat "$folder/out")"
+	saw "$(jq -r .message "$folder/out")"
+}
