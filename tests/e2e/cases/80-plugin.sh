@@ -133,3 +133,38 @@ the_plugin_probes_this_machine() {
 	grep -qE '^(open|blocked|unsupported|privileged-port-refused)$' <(jq -r .result "$folder/out") || fail "$(cat "$folder/out")"
 	saw "$(jq -r .message "$folder/out")"
 }
+
+# probe_pod: the pod that a probe has made in e2e-a; as a kubelet would, this test says what became of it.
+probe_pod() {
+	kubectl get pods -n e2e-a -o name | sed -n 's|^pod/\(vsock-probe-\)|\1|p' | head -n 1
+}
+
+has_probe_pod() {
+	[[ $(probe_pod) ]]
+}
+
+# kubelet_says STATE: JSON, of the container.
+kubelet_says() {
+	api PATCH "/api/v1/namespaces/e2e-a/pods/$(probe_pod)/status" "$merge" "$(jq -nc --argjson state "$1" '{status:
+		{containerStatuses: [{name: "probe", image: "x", imageID: "x", ready: false, restartCount: 0, state: $state}]}}')" >/dev/null
+}
+
+it kube the_plugin_probes_in_a_pod_as_any_tenant_has_it_and_takes_it_away
+the_plugin_probes_in_a_pod_as_any_tenant_has_it_and_takes_it_away() {
+	local words='{"kind":"VSOCKProbe","result":"blocked","message":"blocked","socket":"EPERM"}'
+	kubectl create serviceaccount default -n e2e-a >/dev/null 2>&1 || true
+	vsock probe -n e2e-a --image example/image -o json >"$folder/out" 2>&1 &
+	await "the pod" has_probe_pod
+	is "its container" '[["ALL"],"RuntimeDefault",true,false]' "$(kubectl get pod -n e2e-a "$(probe_pod)" -o json | jq -c \
+		'.spec.containers[0].securityContext | [.capabilities.drop, .seccompProfile.type, .runAsNonRoot, .allowPrivilegeEscalation]')"
+	kubelet_says "$(jq -nc --arg words "$words" '{terminated: {exitCode: 0, message: $words}}')"
+	wait "$!" || fail "$(cat "$folder/out")"
+	is "what it found" blocked "$(jq -r .result "$folder/out")"
+	! has_probe_pod || fail "the pod is left"
+	vsock probe -n e2e-a --image example/image >"$folder/out" 2>&1 &
+	await "the next pod" has_probe_pod
+	kubelet_says '{"waiting": {"reason": "ErrImagePull"}}'
+	! wait "$!" || fail "it found something"
+	grep -q "does not start: ErrImagePull" "$folder/out" || fail "$(cat "$folder/out")"
+	! has_probe_pod || fail "the pod is left"
+}
