@@ -98,8 +98,11 @@ static int add_item(struct list *l, const struct vmi_row *row)
 					  json_pack("{s:s, s:s}", "reason", lack_name(lack), "message",
 						    lack_text(lack, v, &l->cluster)));
 	if (l->flags->watch) {
-		int rc = item != NULL ? document_print(stdout, item, l->flags->output) : -ENOMEM;
+		int rc;
 
+		if (l->flags->output == FLAGS_YAML && l->shown > 1)
+			(void)puts("---");
+		rc = item != NULL ? document_print(stdout, item, l->flags->output) : -ENOMEM;
 		json_decref(item);
 		return rc;
 	}
@@ -186,6 +189,13 @@ static void on_value(void *data, int field, const struct json_value *value)
 	vmi_row_value(&l->row, field, value);
 }
 
+/* Whoever follows sees each change at once, on a pipe too. */
+static void flush(struct list *l)
+{
+	table_flush(&l->table);
+	(void)fflush(stdout);
+}
+
 static void on_object(void *data, enum reflector_event event, const char *rv)
 {
 	struct list *l = data;
@@ -197,7 +207,7 @@ static void on_object(void *data, enum reflector_event event, const char *rv)
 		return;
 	(void)show(l, &l->row);
 	if (l->listed)
-		table_flush(&l->table);
+		flush(l);
 }
 
 static void on_list_started(void *data)
@@ -211,7 +221,7 @@ static void on_list_done(void *data, const char *rv)
 
 	(void)rv;
 	l->listed = true;
-	table_flush(&l->table);
+	flush(l);
 }
 
 static void on_closed(void *data)
