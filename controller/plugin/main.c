@@ -1,5 +1,6 @@
 /* kubectl-vsock: what an admin wants to know of VSOCK CIDs. kubectl finds it on the PATH as "kubectl vsock".
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,7 @@ const struct command *command_find(const char *name)
 
 int main(int argc, char **argv)
 {
+	enum command_status status;
 	const struct command *command;
 	struct flags flags;
 	struct error err = {0};
@@ -74,5 +76,10 @@ int main(int argc, char **argv)
 		print_help(command);
 		return COMMAND_OK;
 	}
-	return command->run(&flags);
+	status = command->run(&flags);
+	if (status != COMMAND_FAILED && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
+		(void)error_set(&err, -EIO, "standard output cannot be written");
+		return command_fail(&err);
+	}
+	return status;
 }
