@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -338,13 +339,18 @@ static int audit_cluster(struct audit *a, struct error *err)
 	return rc;
 }
 
-/* Standard input cannot be looked at twice. */
+/* A pipe cannot be looked at twice. One that cannot be opened is told when it is read. */
 static int check_files(const struct flags *flags, struct error *err)
 {
-	for (size_t i = 0; i < flags->file_count; i++)
-		if (strcmp(flags->files[i], "-") == 0 && lseek(STDIN_FILENO, 0, SEEK_CUR) < 0)
+	for (size_t i = 0; i < flags->file_count; i++) {
+		const char *path = flags->files[i];
+		struct stat st;
+		int rc = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st);
+
+		if (rc == 0 && !S_ISREG(st.st_mode))
 			return error_set(err, -EINVAL,
-					 "-f -: standard input has to be a file, since it may be read twice");
+					 "-f %s: it has to be a file, since it may be read twice", path);
+	}
 	return 0;
 }
 
