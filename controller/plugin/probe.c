@@ -225,8 +225,11 @@ static int probe_in_pod(const struct flags *flags, json_t **out, struct error *e
 	struct session session;
 	struct cluster cluster;
 	const char *image = flags->image;
-	int rc = session_open(&session, flags, err);
+	int rc;
 
+	if (flags->all_namespaces)
+		return error_set(err, -EINVAL, "-A: the pod is made in one namespace");
+	rc = session_open(&session, flags, err);
 	if (rc != 0)
 		return rc;
 	if (image != NULL) {

@@ -48,6 +48,11 @@ the_plugin_follows_changes() {
 	await "the heading or the first VMI" test -e "$folder/watched"
 	"$vmis" create new 1 e2e-a
 	await "a line with its CID" grep -qE 'new-1 +[0-9]+ ' "$folder/watched"
+	vsock list -A -w -o name >"$folder/names" &
+	await "its name, through a pipe or into a file, at once" grep -q /new-1 "$folder/names"
+	"$vmis" create more 1 e2e-a
+	vsock list -A -w -o yaml >"$folder/yaml" &
+	await "two documents" grep -qx -- --- "$folder/yaml"
 	end_well
 }
 
@@ -63,6 +68,7 @@ the_plugin_tells_whose_a_cid_is() {
 	is "from standard input" 70002 "$(printf '70002\n' | vsock whois -o json | jq '.items[0].cid')"
 	is "exit status for what is no CID" 2 "$(status_after vsock whois 4294967296)"
 	grep -q "is no CID" "$folder/err" || fail "$(cat "$folder/err")"
+	is "exit status where it cannot be written" 2 "$(vsock whois 70001 >/dev/full 2>"$folder/err" || echo $?)"
 }
 
 it both the_plugin_audits_a_cluster
@@ -97,6 +103,8 @@ the_plugin_finds_cids_that_two_clusters_share_offline() {
 	is "exit status of what is no list" 2 "$(status_after "$build/kubectl-vsock" audit -f "$server_dir/kubeconfig")"
 	head -c 300 "$folder/a.json" >"$folder/cut.json"
 	is "exit status of half a file" 2 "$(status_after "$build/kubectl-vsock" audit -f "$folder/cut.json")"
+	is "exit status of a pipe" 2 "$(status_after "$build/kubectl-vsock" audit -f <(cat "$folder/a.json"))"
+	grep -q "has to be a file" "$folder/err" || fail "$(cat "$folder/err")"
 	is "exit status of half a file on standard input" 2 "$(status_after "$build/kubectl-vsock" audit -f - <"$folder/cut.json")"
 }
 
@@ -132,6 +140,7 @@ the_plugin_probes_this_machine() {
 	"$build/kubectl-vsock" probe --here -o json >"$folder/out"
 	grep -qE '^(open|blocked|unsupported|privileged-port-refused)$' <(jq -r .result "$folder/out") || fail "$(cat "$folder/out")"
 	saw "$(jq -r .message "$folder/out")"
+	is "exit status for all namespaces" 2 "$(status_after "$build/kubectl-vsock" probe -A --image some)"
 }
 
 # probe_pod: the pod that a probe has made in e2e-a; as a kubelet would, this test says what became of it.
