@@ -261,8 +261,9 @@ static void print_summary(const struct audit *a)
 	       f->with_cid, f->waiting);
 	json_object_foreach(a->writers, name, number)
 	{
-		printf("%s%s %lld", first ? "; CIDs written by: " : ", ", name,
-		       (long long)json_integer_value(number));
+		(void)fputs(first ? "; CIDs written by: " : ", ", stdout);
+		table_text(stdout, name);
+		printf(" %lld", (long long)json_integer_value(number));
 		first = false;
 	}
 	printf("\n");

@@ -12,6 +12,7 @@
 #include "controller/plugin/document.h"
 #include "controller/plugin/installation.h"
 #include "controller/plugin/session.h"
+#include "controller/plugin/table.h"
 #include "controller/plugin/vmi_list.h"
 #include "controller/vmi.h"
 
@@ -80,9 +81,10 @@ static void print_checks(const struct doctor *d)
 
 		while (verdict < VERDICT_COUNT - 1 && strcmp(verdict_names[verdict], name) != 0)
 			verdict++;
-		printf("%s%-8s%s %-12s %s\n", coloured ? colours[verdict] : "", name,
-		       coloured ? "\033[0m" : "", json_string_value(json_object_get(check, "check")),
-		       json_string_value(json_object_get(check, "message")));
+		printf("%s%-8s%s %-12s ", coloured ? colours[verdict] : "", name, coloured ? "\033[0m" : "",
+		       json_string_value(json_object_get(check, "check")));
+		table_text(stdout, json_string_value(json_object_get(check, "message")));
+		(void)putchar('\n');
 	}
 	printf("\n%zu ok, %zu unknown, %zu bad\n", d->count[VERDICT_GOOD], d->count[VERDICT_UNKNOWN],
 	       d->count[VERDICT_BAD]);

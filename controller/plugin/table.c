@@ -50,6 +50,15 @@ static int add_cell(struct buf *b, const char *text)
 	return rc == 0 ? buf_add(b, "", 1) : rc;
 }
 
+void table_text(FILE *out, const char *text)
+{
+	AUTO_BUF struct buf clean;
+
+	buf_init(&clean, MAX_BYTES);
+	if (add_cell(&clean, text) == 0)
+		(void)fputs(buf_str(&clean), out);
+}
+
 int table_row(struct table *t, const char *const *cells)
 {
 	for (size_t i = 0; i < t->column_count; i++) {

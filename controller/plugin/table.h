@@ -32,6 +32,9 @@ void table_begin(struct table *t, FILE *out, const char *const *columns, bool he
  * that. Returns 0 or -ENOMEM. */
 int table_row(struct table *t, const char *const *cells);
 
+/** Prints a text as in a cell: what is not printable becomes '?'. */
+void table_text(FILE *out, const char *text);
+
 /** Prints what is kept. */
 void table_flush(struct table *t);
 

@@ -93,6 +93,7 @@ static void print_table(FILE *out)
 	ck_assert_int_eq(table_row(&t, (const char *const[]){"a", "70001", ""}), 0);
 	ck_assert_int_eq(table_row(&t, (const char *const[]){"größer", "<none>", "be\033[31mll"}), 0);
 	ck_assert(table_end(&t));
+	table_text(out, "one\033[2Jline\n");
 }
 
 START_TEST(tables_are_aligned_and_hold_nothing_that_a_terminal_obeys)
@@ -100,7 +101,8 @@ START_TEST(tables_are_aligned_and_hold_nothing_that_a_terminal_obeys)
 	capture(print_table);
 	ck_assert_str_eq(printed, "NAME     CID      WHY\n"
 				  "a        70001    \n"
-				  "größer   <none>   be?[31mll\n");
+				  "größer   <none>   be?[31mll\n"
+				  "one?[2Jline?");
 }
 END_TEST
 
