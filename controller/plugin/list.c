@@ -29,7 +29,7 @@ struct list {
 	struct rng rng;
 	uv_signal_t sigint;
 	uv_signal_t sigterm;
-	bool listed;
+	bool listed, closed;
 };
 
 static bool is_table(const struct list *l)
@@ -228,17 +228,21 @@ static void on_closed(void *data)
 {
 	struct list *l = data;
 
+	l->closed = true;
 	uv_close((uv_handle_t *)&l->sigint, NULL);
 	uv_close((uv_handle_t *)&l->sigterm, NULL);
 }
 
-static void on_signal(uv_signal_t *handle, int signum)
+static void stop(struct list *l)
 {
-	struct list *l = handle->data;
-
-	(void)signum;
 	if (l->reflector != NULL)
 		reflector_close(STEAL_POINTER(l->reflector), on_closed, l);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	(void)signum;
+	stop(handle->data);
 }
 
 static int list_and_watch(struct list *l, struct error *err)
@@ -277,7 +281,12 @@ static int list_and_watch(struct list *l, struct error *err)
 	l->sigint.data = l->sigterm.data = l;
 	(void)uv_signal_start(&l->sigint, on_signal, SIGINT);
 	(void)uv_signal_start(&l->sigterm, on_signal, SIGTERM);
-	(void)uv_run(&l->session.loop, UV_RUN_DEFAULT);
+	/* Not until the loop has nothing to do: the client has, where the server does not answer. */
+	while (!l->closed) {
+		(void)uv_run(&l->session.loop, UV_RUN_ONCE);
+		if (ferror(stdout) != 0)
+			stop(l); /* nobody reads it any more */
+	}
 	(void)table_end(&l->table);
 	return 0;
 }

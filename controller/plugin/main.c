@@ -1,19 +1,37 @@
 /* kubectl-vsock: what an admin wants to know of VSOCK CIDs. kubectl finds it on the PATH as "kubectl vsock".
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/version.h"
 #include "controller/plugin/command.h"
+#include "controller/plugin/table.h"
 
 const struct command *const commands[] = {&command_list,   &command_whois, &command_audit,      &command_gate,
 					  &command_doctor, &command_probe, &command_completion, NULL};
 
+/* Into "head": quietly, as other commands do. For connections SIGPIPE has to be ignored until then. */
+static void end_with_reader(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	if (poll(&out, 1, 0) != 1 || (out.revents & POLLERR) == 0)
+		return;
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)raise(SIGPIPE);
+}
+
 enum command_status command_fail(const struct error *err)
 {
-	(void)fprintf(stderr, "error: %s\n", err->message);
+	if (ferror(stdout) != 0)
+		end_with_reader();
+	(void)fputs("error: ", stderr);
+	table_text(stderr, err->message);
+	(void)fputc('\n', stderr);
 	return COMMAND_FAILED;
 }
 
@@ -52,7 +70,6 @@ int main(int argc, char **argv)
 	struct flags flags;
 	struct error err = {0};
 
-	(void)signal(SIGPIPE, SIG_DFL); /* into "head": end quietly, as other commands do */
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_usage(argc < 2 ? stderr : stdout);

@@ -43,16 +43,26 @@ the_plugin_lists_cids_and_why_one_has_none() {
 
 it both the_plugin_follows_changes
 the_plugin_follows_changes() {
+	local -a watchers=()
 	start_ready_controller
-	vsock list -A -w >"$folder/watched" 2>"$folder/watch.err" &
+	"$build/kubectl-vsock" list -A -w >"$folder/watched" 2>"$folder/watch.err" &
+	watchers+=($!)
 	await "the heading or the first VMI" test -e "$folder/watched"
 	"$vmis" create new 1 e2e-a
 	await "a line with its CID" grep -qE 'new-1 +[0-9]+ ' "$folder/watched"
-	vsock list -A -w -o name >"$folder/names" &
+	"$build/kubectl-vsock" list -A -w -o name >"$folder/names" &
+	watchers+=($!)
 	await "its name, through a pipe or into a file, at once" grep -q /new-1 "$folder/names"
 	"$vmis" create more 1 e2e-a
-	vsock list -A -w -o yaml >"$folder/yaml" &
+	"$build/kubectl-vsock" list -A -w -o yaml >"$folder/yaml" &
+	watchers+=($!)
 	await "two documents" grep -qx -- --- "$folder/yaml"
+	kill "${watchers[@]}"
+	wait "${watchers[@]}"
+	is "exit status where it cannot be written" 2 \
+		"$(timeout 20 "$build/kubectl-vsock" list -A -w -o name >/dev/full 2>"$folder/err" || echo $?)"
+	is "exit status where nobody reads" 141 \
+		"$( (set +e +o pipefail; "$build/kubectl-vsock" list -A | true; echo "${PIPESTATUS[0]}") )"
 	end_well
 }
 
