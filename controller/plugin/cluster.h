@@ -19,6 +19,7 @@
 #define CLUSTER_COMPONENT "vsock-cid-controller"
 
 struct cluster {
+	bool gate_known; /* else KubeVirt's CRs may not be read: then verdict says so */
 	struct gate gate;
 	struct gate_verdict verdict;
 	json_t *kubevirts;                     /* the list, as the server has it */
@@ -31,9 +32,9 @@ struct cluster {
 	bool told_known;
 };
 
-/** Reads KubeVirt's CRs, which is what nothing can be said without, then what else can be read. @namespace:
+/** Reads KubeVirt's CRs, and what else can be read. @namespace:
  * of the events, NULL: all. On success cluster_free() is due. Returns 0 or a negative errno with err: -ENOENT
- * (no KubeVirt), -EACCES. */
+ * (no KubeVirt). */
 int cluster_read(struct cluster *c, struct session *s, const char *namespace, struct error *err);
 void cluster_free(struct cluster *c);
 

@@ -46,7 +46,7 @@ static int tell(struct findings *f, enum finding_kind kind, const struct vmi_row
 	return f->found(f->data, kind, row, where);
 }
 
-/* Whose guest has ended has given it back. */
+/* It lacks nothing any more. (A CID that it shows stays its own until the object is gone.) */
 static bool has_ended(const struct vmi *v)
 {
 	return v->phase == VMI_PHASE_SUCCEEDED || v->phase == VMI_PHASE_FAILED;

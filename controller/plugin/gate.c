@@ -1,4 +1,5 @@
 /* kubectl vsock gate: what decides whether CIDs are given. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "controller/plugin/cluster.h"
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
+#include "controller/plugin/installation.h"
 #include "controller/plugin/session.h"
 
 /* The list of gates of a CR, as text: "VSOCK, Snapshot"; "<none>" where there is none. */
@@ -66,7 +68,7 @@ static int print_document(const struct cluster *c, const struct flags *flags)
 	return rc;
 }
 
-static int print(const struct cluster *c, const struct flags *flags)
+static int print(const struct cluster *c, const struct installation *in, const struct flags *flags)
 {
 	const json_t *items = json_object_get(c->kubevirts, "items");
 
@@ -76,15 +78,17 @@ static int print(const struct cluster *c, const struct flags *flags)
 		print_cr(json_array_get(items, i));
 	printf("VSOCK feature gate:      %s, since %s\n", c->verdict.open ? "on" : "off",
 	       gate_reason_text(c->verdict.reason));
-	printf("It is switched in the CR (kubectl edit kubevirt%s%s).\n"
-	       "The controller's flag --feature-gate overrides it.\n",
+	printf("It is switched in the CR (kubectl edit kubevirt%s%s).\n",
 	       c->namespace[0] != '\0' ? " -n " : "", c->namespace);
+	if (!in->found || in->odd)
+		printf("The controller's flag --feature-gate, which cannot be seen here, overrides it.\n");
 	return 0;
 }
 
 static enum command_status run(const struct flags *flags)
 {
 	struct session session;
+	struct installation installation;
 	struct cluster cluster;
 	struct error err = {0};
 	int rc = session_open(&session, flags, &err);
@@ -93,9 +97,12 @@ static enum command_status run(const struct flags *flags)
 		return command_fail(&err);
 	rc = cluster_read(&cluster, &session, NULL, &err);
 	if (rc == 0) {
-		rc = print(&cluster, flags);
-		if (rc != 0)
-			(void)error_errno(&err, rc, "standard output");
+		rc = installation_read(&installation, &session, &cluster, &err);
+		if (rc == 0 && !cluster.gate_known)
+			rc = error_set(&err, -EACCES, "you may not read KubeVirt's CRs");
+		if (rc == 0 && print(&cluster, &installation, flags) != 0)
+			rc = error_set(&err, -EIO, "standard output cannot be written");
+		installation_free(&installation);
 		cluster_free(&cluster);
 	}
 	session_close(&session);

@@ -25,9 +25,10 @@ static int read_options(struct installation *in, const json_t *container, struct
 		if (arg != NULL)
 			argv[argc++] = (char *)arg;
 	}
-	if (options_parse(&in->options, argc, argv, err) == OPTIONS_RUN)
+	if (options_parse(&in->options, argc, argv, NULL) == OPTIONS_RUN)
 		return 0;
-	return error_wrap(err, -EINVAL, "the arguments of Deployment " INSTALLATION_NAME);
+	in->odd = true; /* of another version, maybe */
+	return options_parse(&in->options, 1, argv, err) == OPTIONS_RUN ? 0 : -ENOMEM;
 }
 
 static void read_deployment(struct installation *in, const json_t *deployment)
@@ -42,9 +43,12 @@ static void read_deployment(struct installation *in, const json_t *deployment)
 	(void)snprintf(in->image, sizeof(in->image), "%s", image != NULL ? image : "");
 }
 
-static void judge(struct installation *in, const struct cluster *c)
+static void judge(struct installation *in, struct cluster *c)
 {
 	struct mode_core mode;
+
+	c->gate.override = in->options.feature_gate;
+	c->verdict = gate_verdict(&c->gate);
 
 	mode_init(&mode, in->options.mode);
 	mode_set_policies(&mode, c->in_force, c->lacking, 1);
@@ -54,7 +58,7 @@ static void judge(struct installation *in, const struct cluster *c)
 		(void)write_identity(in->write_as, in->options.write_as, c->verdict.cr);
 }
 
-int installation_read(struct installation *in, struct session *s, const struct cluster *c, struct error *err)
+int installation_read(struct installation *in, struct session *s, struct cluster *c, struct error *err)
 {
 	AUTO_ANSWER struct session_answer answer;
 	json_t *deployment = NULL;

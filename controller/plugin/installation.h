@@ -15,6 +15,7 @@
 
 struct installation {
 	bool found; /* else the options are the defaults */
+	bool odd;   /* likewise, since this program does not understand its arguments */
 	int replicas, ready;
 	char image[512];
 	struct options options;
@@ -23,9 +24,10 @@ struct installation {
 	char write_as[WRITE_IDENTITY_SIZE]; /* "": itself */
 };
 
-/** Looks in KubeVirt's namespace. A Deployment that may not be read counts as not found. On success
- * installation_free() is due. Returns 0, -EINVAL (arguments that the controller would refuse), -ENOMEM. */
-int installation_read(struct installation *in, struct session *s, const struct cluster *c, struct error *err);
+/** Looks in KubeVirt's namespace. A Deployment that may not be read counts as not found. Its --feature-gate
+ * decides from then on what @c says of the gate. On success installation_free() is due. Returns 0 or -ENOMEM.
+ */
+int installation_read(struct installation *in, struct session *s, struct cluster *c, struct error *err);
 void installation_free(struct installation *in);
 
 #endif

@@ -34,7 +34,7 @@ enum lack lack_of(const struct vmi *v, const struct cluster *c)
 		return LACK_ENDED;
 	if (vmi_has_started(v))
 		return LACK_TOO_LATE;
-	if (!c->verdict.open)
+	if (c->gate_known && !c->verdict.open)
 		return LACK_GATE_OFF;
 	told = told_lack(v, c);
 	if (told != LACK_WAITING)

@@ -53,6 +53,10 @@ START_TEST(flags_are_taken_as_kubectl_takes_them)
 	ck_assert_int_eq(read_words(ALL, "audit -f a -f b"), 0);
 	ck_assert_uint_eq(flags.file_count, 2);
 	ck_assert_str_eq(flags.files[1], "b");
+	ck_assert_int_eq(read_words(ALL, "audit -f a b c"), 0);
+	ck_assert_uint_eq(flags.file_count, 3);
+	ck_assert_int_eq(read_words(ALL, "list --watch=false --all-namespaces=true"), 0);
+	ck_assert(!flags.watch && flags.all_namespaces);
 }
 END_TEST
 
@@ -66,6 +70,7 @@ START_TEST(what_a_command_does_not_take_is_refused_in_one_line)
 	ck_assert_str_eq(err.message, "-n needs a value");
 	ck_assert_int_eq(read_words(ALL & ~(unsigned int)FLAGS_ALLOW_NAMES, "list -o name"), -EINVAL);
 	ck_assert_int_eq(read_words(ALL, "list -A -n a"), -EINVAL);
+	ck_assert_int_eq(read_words(ALL, "list -n a/../b"), -EINVAL);
 	ck_assert_int_eq(read_words(FLAGS_ALLOW_OUTPUT, "gate word"), -EINVAL);
 	ck_assert_str_eq(err.message, "unexpected argument 'word'");
 }
@@ -300,7 +305,7 @@ END_TEST
 
 START_TEST(what_a_vmi_lacks_is_told_in_a_word)
 {
-	struct cluster c = {.verdict = {.open = true}, .told = json_object()};
+	struct cluster c = {.gate_known = true, .verdict = {.open = true}, .told = json_object()};
 	struct vmi_row row = row_of("a", VMI_PHASE_PENDING, 0);
 
 	(void)snprintf(row.vmi.uid, sizeof(row.vmi.uid), "u1");
