@@ -10,10 +10,14 @@
 #include "controller/plugin/cluster.h"
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
+#include "controller/plugin/installation.h"
 #include "controller/plugin/lack.h"
 #include "controller/plugin/table.h"
 #include "controller/plugin/vmi_list.h"
 #include "kube/reflector.h"
+
+/* With -w. */
+#define REREAD_MS 10000
 
 struct list {
 	const struct flags *flags;
@@ -29,6 +33,10 @@ struct list {
 	struct rng rng;
 	uv_signal_t sigint;
 	uv_signal_t sigterm;
+	uv_timer_t timer;
+	uint64_t newest;                /* the highest resourceVersion that was shown */
+	uint64_t read_ms;               /* when the cluster was last read */
+	enum reflector_restart refused; /* why there was no first list; REFLECTOR_RESTART_COUNT: there was */
 	bool listed, closed;
 };
 
@@ -200,11 +208,14 @@ static void on_object(void *data, enum reflector_event event, const char *rv)
 {
 	struct list *l = data;
 
-	(void)rv;
+	uint64_t version = strtoull(rv, NULL, 10);
+
 	vmi_row_end(&l->row);
-	/* A list that is read again shows what was shown. */
-	if (event == REFLECTOR_DELETED || (event == REFLECTOR_LISTED && l->listed))
+	/* Of a list that is read again only what is new. */
+	if (event == REFLECTOR_DELETED || (event == REFLECTOR_LISTED && l->listed && version <= l->newest))
 		return;
+	if (event != REFLECTOR_LISTED && version > l->newest)
+		l->newest = version;
 	(void)show(l, &l->row);
 	if (l->listed)
 		flush(l);
@@ -219,9 +230,19 @@ static void on_list_done(void *data, const char *rv)
 {
 	struct list *l = data;
 
-	(void)rv;
+	l->newest = strtoull(rv, NULL, 10);
 	l->listed = true;
 	flush(l);
+}
+
+/* Before anything was shown, what a list without -w would end with. */
+static void on_restarted(void *data, bool watch, enum reflector_restart reason)
+{
+	struct list *l = data;
+
+	if (!watch && !l->listed &&
+	    (reason == REFLECTOR_RESTART_FORBIDDEN || reason == REFLECTOR_RESTART_ABSENT))
+		l->refused = reason;
 }
 
 static void on_closed(void *data)
@@ -229,6 +250,7 @@ static void on_closed(void *data)
 	struct list *l = data;
 
 	l->closed = true;
+	uv_close((uv_handle_t *)&l->timer, NULL);
 	uv_close((uv_handle_t *)&l->sigint, NULL);
 	uv_close((uv_handle_t *)&l->sigterm, NULL);
 }
@@ -245,6 +267,42 @@ static void on_signal(uv_signal_t *handle, int signum)
 	stop(handle->data);
 }
 
+static int read_cluster(struct list *l, struct error *err)
+{
+	struct installation installation;
+	struct cluster fresh;
+	int rc = cluster_read(&fresh, &l->session, l->namespace, err);
+
+	if (rc != 0)
+		return rc;
+	rc = installation_read(&installation, &l->session, &fresh, err);
+	if (rc != 0) {
+		cluster_free(&fresh);
+		return rc;
+	}
+	installation_free(&installation);
+	cluster_free(&l->cluster);
+	l->cluster = fresh;
+	l->cluster.verdict = gate_verdict(&l->cluster.gate); /* it points into what was copied */
+	l->read_ms = clock_boot_ms();
+	return 0;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	(void)timer; /* it only wakes the loop */
+}
+
+/* Between two turns of the loop. */
+static void look_after(struct list *l)
+{
+	if (ferror(stdout) != 0 || l->refused != REFLECTOR_RESTART_COUNT)
+		stop(l);
+	/* Gate, hold and events change, too. */
+	if (l->reflector != NULL && clock_boot_ms() - l->read_ms >= REREAD_MS)
+		(void)read_cluster(l, NULL);
+}
+
 static int list_and_watch(struct list *l, struct error *err)
 {
 	static const struct reflector_handler handler = {
@@ -253,6 +311,7 @@ static int list_and_watch(struct list *l, struct error *err)
 		.object = on_object,
 		.list_started = on_list_started,
 		.list_done = on_list_done,
+		.restarted = on_restarted,
 	};
 	static const char *const versions[] = {"v1", NULL};
 	struct json_field fields[VMI_ROW_MAX_FIELDS];
@@ -273,9 +332,12 @@ static int list_and_watch(struct list *l, struct error *err)
 	int rc;
 
 	rng_init_secure(&l->rng);
+	l->refused = REFLECTOR_RESTART_COUNT;
 	rc = reflector_open(&l->reflector, &options, err);
 	if (rc != 0)
 		return rc;
+	(void)uv_timer_init(&l->session.loop, &l->timer);
+	(void)uv_timer_start(&l->timer, on_timer, REREAD_MS, REREAD_MS);
 	(void)uv_signal_init(&l->session.loop, &l->sigint);
 	(void)uv_signal_init(&l->session.loop, &l->sigterm);
 	l->sigint.data = l->sigterm.data = l;
@@ -284,11 +346,13 @@ static int list_and_watch(struct list *l, struct error *err)
 	/* Not until the loop has nothing to do: the client has, where the server does not answer. */
 	while (!l->closed) {
 		(void)uv_run(&l->session.loop, UV_RUN_ONCE);
-		if (ferror(stdout) != 0)
-			stop(l); /* nobody reads it any more */
+		look_after(l);
 	}
 	(void)table_end(&l->table);
-	return 0;
+	if (l->refused == REFLECTOR_RESTART_COUNT)
+		return 0;
+	return error_set(err, -EACCES, "the VMIs cannot be listed: %s",
+			 l->refused == REFLECTOR_RESTART_FORBIDDEN ? "you may not" : "the server has none");
 }
 
 static enum command_status run(const struct flags *flags)
@@ -304,8 +368,13 @@ static enum command_status run(const struct flags *flags)
 	if (rc == 0) {
 		l->namespace = session_namespace(&l->session, flags);
 		l->items = json_array();
-		rc = cluster_read(&l->cluster, &l->session, l->namespace, &err);
+		rc = read_cluster(l, &err);
 		if (rc == 0) {
+			if (!l->cluster.told_known)
+				(void)fputs("warning: the controller's events cannot be read, so WHY knows "
+					    "neither "
+					    "reverted nor refused\n",
+					    stderr);
 			table_begin(&l->table, stdout, columns_of(l), !flags->no_headers);
 			rc = flags->watch ? list_and_watch(l, &err) : list_once(l, &err);
 			cluster_free(&l->cluster);
