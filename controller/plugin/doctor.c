@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/utf8.h"
 #include "controller/plugin/cluster.h"
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
@@ -24,6 +25,9 @@
 
 /* So long after its last renewal a Lease counts as held by nobody; as the default. */
 #define LEASE_S 15
+
+/* So far the server's clock may be ahead of ours. */
+#define CLOCK_SKEW_S 60
 
 enum verdict { VERDICT_GOOD, VERDICT_UNKNOWN, VERDICT_BAD, VERDICT_COUNT };
 
@@ -54,6 +58,7 @@ static void tell(struct doctor *d, enum verdict verdict, const char *what, const
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	text[utf8_cut(text, strlen(text), sizeof(text) - 1)] = '\0'; /* not within a character */
 	d->count[verdict]++;
 	(void)json_array_append_new(d->checks, json_pack("{s:s, s:s, s:s}", "check", what, "verdict",
 							 verdict_names[verdict], "message", text));
@@ -96,6 +101,10 @@ static void check_gate(struct doctor *d)
 {
 	const struct gate_verdict *v = &d->cluster.verdict;
 
+	if (!d->cluster.gate_known) {
+		tell(d, VERDICT_UNKNOWN, "gate", "you may not read KubeVirt's CRs");
+		return;
+	}
 	tell(d, v->open ? VERDICT_GOOD : VERDICT_BAD, "gate", "%s, since %s", v->open ? "on" : "off",
 	     gate_reason_text(v->reason));
 }
@@ -163,6 +172,8 @@ static void check_leader(struct doctor *d)
 	spec = json_object_get(lease, "spec");
 	holder = json_string_value(json_object_get(spec, "holderIdentity"));
 	age = seconds_since(json_string_value(json_object_get(spec, "renewTime")));
+	if (age < 0 && age > -CLOCK_SKEW_S)
+		age = 0;
 	if (holder == NULL || holder[0] == '\0' || age < 0)
 		tell(d, VERDICT_BAD, "leader", "nobody leads");
 	else if (age > LEASE_S)

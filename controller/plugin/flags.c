@@ -20,22 +20,22 @@ static const struct rule rules[] = {
 	{{"namespace", required_argument, NULL, 'n'},
 	 FLAGS_ALLOW_NAMESPACE,
 	 "-n, --namespace NAME    the namespace; else that of the context"},
-	{{"all-namespaces", no_argument, NULL, 'A'},
+	{{"all-namespaces", optional_argument, NULL, 'A'},
 	 FLAGS_ALLOW_NAMESPACE,
 	 "-A, --all-namespaces    all namespaces"},
 	{{"output", required_argument, NULL, 'o'},
 	 FLAGS_ALLOW_OUTPUT,
 	 "-o, --output FORMAT     table, wide, json or yaml"},
-	{{"no-headers", no_argument, NULL, FLAG_NO_HEADERS},
+	{{"no-headers", optional_argument, NULL, FLAG_NO_HEADERS},
 	 FLAGS_ALLOW_OUTPUT,
 	 "    --no-headers        a table without its first line"},
-	{{"watch", no_argument, NULL, 'w'},
+	{{"watch", optional_argument, NULL, 'w'},
 	 FLAGS_ALLOW_WATCH,
 	 "-w, --watch             then each change, as it comes"},
 	{{"filename", required_argument, NULL, 'f'},
 	 FLAGS_ALLOW_FILES,
 	 "-f, --filename FILE     look at files instead of the cluster; may be repeated"},
-	{{"here", no_argument, NULL, FLAG_HERE},
+	{{"here", optional_argument, NULL, FLAG_HERE},
 	 FLAGS_ALLOW_PROBE,
 	 "    --here              try it in this process, not in a pod"},
 	{{"image", required_argument, NULL, FLAG_IMAGE},
@@ -76,6 +76,23 @@ static int read_output(struct flags *f, unsigned int allowed, const char *text, 
 			 (allowed & FLAGS_ALLOW_NAMES) != 0 ? ", yaml or name" : " or yaml");
 }
 
+/* "--watch=false", as kubectl takes it. */
+static bool is_true(const char *value)
+{
+	return value == NULL || strcmp(value, "false") != 0;
+}
+
+/* A DNS label; "" is the default namespace, as for kubectl. */
+static int read_namespace(struct flags *f, const char *text, struct error *err)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (text[n] != '\0' || n > 63 || text[0] == '-')
+		return error_set(err, -EINVAL, "-n %s: that is no name of a namespace", text);
+	f->namespace = n > 0 ? text : NULL;
+	return 0;
+}
+
 static int take(struct flags *f, unsigned int allowed, int c, const char *value, struct error *err)
 {
 	if (value == NULL)
@@ -85,15 +102,14 @@ static int take(struct flags *f, unsigned int allowed, int c, const char *value,
 		value++;
 	switch (c) {
 	case 'n':
-		f->namespace = value;
-		return 0;
+		return read_namespace(f, value, err);
 	case 'A':
-		f->all_namespaces = true;
+		f->all_namespaces = is_true(optarg);
 		return 0;
 	case 'o':
 		return read_output(f, allowed, value, err);
 	case 'w':
-		f->watch = true;
+		f->watch = is_true(optarg);
 		return 0;
 	case 'f':
 		if (f->file_count == FLAGS_MAX_FILES)
@@ -104,10 +120,10 @@ static int take(struct flags *f, unsigned int allowed, int c, const char *value,
 		f->help = true;
 		return 0;
 	case FLAG_NO_HEADERS:
-		f->no_headers = true;
+		f->no_headers = is_true(optarg);
 		return 0;
 	case FLAG_HERE:
-		f->here = true;
+		f->here = is_true(optarg);
 		return 0;
 	case FLAG_IMAGE:
 		f->image = value;
@@ -170,6 +186,11 @@ int flags_read(struct flags *out, unsigned int allowed, int argc, char **argv, s
 		return rc;
 	out->words = argv + optind;
 	out->word_count = argc - optind;
+	/* "-f *.json" */
+	while (out->file_count > 0 && out->word_count > 0 && out->file_count < FLAGS_MAX_FILES) {
+		out->files[out->file_count++] = *out->words++;
+		out->word_count--;
+	}
 	if (out->word_count > 0 && (allowed & FLAGS_ALLOW_WORDS) == 0)
 		return error_set(err, -EINVAL, "unexpected argument '%s'", out->words[0]);
 	if (out->namespace != NULL && out->all_namespaces)

@@ -30,7 +30,7 @@ enum command_status command_fail(const struct error *err)
 	if (ferror(stdout) != 0)
 		end_with_reader();
 	(void)fputs("error: ", stderr);
-	table_text(stderr, err->message);
+	table_text(stderr, err->message[0] != '\0' ? err->message : strerror(-err->code));
 	(void)fputc('\n', stderr);
 	return COMMAND_FAILED;
 }
@@ -72,6 +72,10 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
+		if (argc > 2 && command_find(argv[2]) != NULL) {
+			print_help(command_find(argv[2]));
+			return COMMAND_OK;
+		}
 		print_usage(argc < 2 ? stderr : stdout);
 		return argc < 2 ? COMMAND_FAILED : COMMAND_OK;
 	}

@@ -1,6 +1,7 @@
 /* kubectl vsock probe: can a pod of this cluster use AF_VSOCK? It really tries. */
 #include <errno.h>
 #include <linux/vm_sockets.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 /* Where a container leaves its last words for whoever reads the pod's status. */
 #define LAST_WORDS "/dev/termination-log"
 
-#define POLL_US   500000
+#define POLL_NS   500000000
 #define PATIENCE  240 /* polls: two minutes, for an image that has to be pulled */
 #define NAME_SIZE 64
 
@@ -155,6 +156,19 @@ static bool cannot_start(const char *reason)
 	return false;
 }
 
+/* Waits a moment. A signal does not end the program before the pod is gone. */
+static bool is_interrupted(void)
+{
+	const struct timespec moment = {.tv_nsec = POLL_NS};
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	return sigtimedwait(&signals, NULL, &moment) > 0;
+}
+
 /* The last words of the pod, once it has ended. */
 static int await_words(struct session *s, const char *path, json_t **out, struct error *err)
 {
@@ -182,7 +196,8 @@ static int await_words(struct session *s, const char *path, json_t **out, struct
 				       : error_set(err, -EPROTO, "the pod has ended without saying anything");
 		if (cannot_start(reason))
 			return error_set(err, -EIO, "the pod does not start: %s", reason);
-		(void)usleep(POLL_US);
+		if (is_interrupted())
+			return error_set(err, -EINTR, "interrupted");
 	}
 	return error_set(err, -ETIMEDOUT, "the pod has not ended within two minutes%s%s",
 			 reason[0] != '\0' ? ": " : "", reason);

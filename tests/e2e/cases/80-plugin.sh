@@ -124,7 +124,27 @@ the_plugin_shows_what_decides_the_gate() {
 	set_gates '[]' '["VSOCK"]'
 	is "closed" false "$(vsock gate -o json | jq .open)"
 	vsock gate | grep -q "VSOCK feature gate: *off" || fail "$(vsock gate)"
-	saw "$(vsock gate | tail -n 3 | head -n 1)"
+	saw "$(vsock gate | grep "^VSOCK feature gate")"
+}
+
+it kube the_plugin_knows_the_flag_that_overrides_the_gate
+the_plugin_knows_the_flag_that_overrides_the_gate() {
+	local deployment=/apis/apps/v1/namespaces/kubevirt/deployments/vsock-cid-controller args
+	args=$(api GET "$deployment" | jq -c '.spec.template.spec.containers[0].args')
+	set_args() {
+		kubectl patch deployment -n kubevirt vsock-cid-controller --type=json \
+			-p "[{\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/args\", \"value\": $1}]" >/dev/null
+	}
+	after="set_args $args"
+	set_gates '[]'
+	"$vmis" create --phase Pending waits 1 e2e-a
+	is "without it" false "$(vsock gate -o json | jq .open)"
+	set_args '["--feature-gate=on"]'
+	is "with it" true "$(vsock gate -o json | jq .open)"
+	is "why one has none" waiting "$(vsock list -n e2e-a -o json | jq -r '.items[0].lack.reason')"
+	set_args '["--of-a-later-version"]'
+	is "with arguments that are not known" false "$(vsock gate -o json | jq .open)"
+	is "exit status of an audit then" 0 "$(status_after vsock audit)"
 }
 
 it kube the_plugin_checks_what_safety_rests_on
@@ -186,4 +206,39 @@ the_plugin_probes_in_a_pod_as_any_tenant_has_it_and_takes_it_away() {
 	! wait "$!" || fail "it found something"
 	grep -q "does not start: ErrImagePull" "$folder/out" || fail "$(cat "$folder/out")"
 	! has_probe_pod || fail "the pod is left"
+}
+
+it apisim the_plugin_says_what_it_may_not_see_and_ends_where_that_is_all
+the_plugin_says_what_it_may_not_see_and_ends_where_that_is_all() {
+	"$vmis" create --phase Pending waits 1 e2e-a
+	fault '{"path": "/apis/kubevirt.io/v1/kubevirts", "userAgent": "kubectl-vsock"}' '{"status": 403}'
+	is "exit status without the CRs" 0 "$(status_after vsock list -A -o json)"
+	is "why one has none" waiting "$(jq -r '.items[0].lack.reason' "$folder/out")"
+	is "exit status of gate" 2 "$(status_after vsock gate)"
+	heal
+	fault '{"path": "/api/v1/", "userAgent": "kubectl-vsock"}' '{"status": 403}'
+	is "exit status without events" 0 "$(status_after vsock list -A)"
+	grep -q "events cannot be read" "$folder/err" || fail "it does not say so"
+	heal
+	fault '{"path": "/apis/kubevirt.io/v1/virtualmachineinstances", "userAgent": "kubectl-vsock"}' '{"status": 403}'
+	is "exit status without VMIs" 2 "$(status_after vsock list -A)"
+	is "exit status of a watch" 2 "$(status_after timeout 60 "$build/kubectl-vsock" list -A -w)"
+}
+
+it apisim the_plugin_shows_what_happened_while_a_watch_was_broken
+the_plugin_shows_what_happened_while_a_watch_was_broken() {
+	local watcher
+	"$vmis" create --phase Running --cid 70001 old 1 e2e-a
+	"$build/kubectl-vsock" list -A -w >"$folder/watched" 2>&1 &
+	watcher=$!
+	await "the first list" grep -q old-1 "$folder/watched"
+	fault '{"verb": "watch", "path": "/apis/kubevirt.io/v1/virtualmachineinstances"}' '{"status": 410}'
+	api POST /apisim/watches/close application/json '' >/dev/null
+	"$vmis" create --phase Running --cid 70002 new 1 e2e-a
+	api POST /apisim/compact application/json '' >/dev/null
+	heal
+	await "what came meanwhile" grep -q new-1 "$folder/watched"
+	is "lines of the one that did not change" 1 "$(grep -c old-1 "$folder/watched")"
+	kill "$watcher"
+	wait "$watcher" || fail "the watch ended with $?"
 }
