@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 		return COMMAND_OK;
 	}
 	if (strcmp(argv[1], "__complete") == 0)
-		return completion_answer(argc - 2, argv + 2);
+		return (int)completion_answer(argc - 2, argv + 2);
 	command = command_find(argv[1]);
 	if (command == NULL) {
 		(void)fprintf(stderr, "error: unknown command \"%s\" (kubectl vsock --help lists them)\n",
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		return COMMAND_FAILED;
 	}
 	if (flags_read(&flags, command->allowed, argc - 1, argv + 1, &err) != 0)
-		return command_fail(&err);
+		return (int)command_fail(&err);
 	if (flags.help) {
 		print_help(command);
 		return COMMAND_OK;
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	status = command->run(&flags);
 	if (status != COMMAND_FAILED && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
 		(void)error_set(&err, -EIO, "standard output cannot be written");
-		return command_fail(&err);
+		return (int)command_fail(&err);
 	}
-	return status;
+	return (int)status;
 }
