@@ -309,6 +309,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  e2e-apisim='tests/e2e/run.sh $(BUILD) apisim' \
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
 	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
+	  monitoring='tests/monitoring/run.sh $(BUILD)' \
 	  instructions='tests/bench/guard.sh' \
 	  bench='BENCH_QUICK=1 BENCH_ROUNDS=1 BENCH_PEERS=no BENCH_ONLY=gate tests/bench/run.sh $(BUILD) && echo 1 passed, 0 failed' \
 	  auditor='tests/controlplane/controlplane.sh audit --self-test' \

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# run.sh BUILD: the recording rules and alerts of manifests/monitoring, by promtool: each alert fires under its condition and not
+# near it, and has a runbook with what a runbook has.
+set -euo pipefail
+shopt -s inherit_errexit
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+manifests=$here/../../manifests/monitoring
+(($# == 1)) || { echo "usage: run.sh BUILD" >&2; exit 2; }
+work=$(realpath -- "$1")/monitoring
+mkdir -p "$work"
+passed=0
+failed=0
+
+# check NAME COMMAND...
+check() {
+	local name=$1
+	shift
+	if "$@" >"$work/$name.out" 2>&1; then
+		passed=$((passed + 1))
+	else
+		echo "FAIL  $name" && cat "$work/$name.out"
+		failed=$((failed + 1))
+	fi
+}
+
+# rules_of FILE: what a PrometheusRule has, as Prometheus itself reads it.
+rules_of() {
+	sed -n '/^spec:/,$ { /^spec:/d; s/^  //; p }' "$1"
+}
+
+has_runbook() {
+	local file=$manifests/runbooks/$1.md part
+	[[ $(head -n 1 "$file") == "# $1" ]] || return
+	for part in Meaning Impact Diagnosis Mitigation; do
+		grep -qx "## $part" "$file" || { echo "$file has no $part" && return 1; }
+	done
+}
+
+for kind in recording alerts; do
+	rules_of "$manifests/$kind.yaml" >"$work/$kind.rules.yaml"
+	check "$kind" promtool check rules "$work/$kind.rules.yaml"
+done
+while read -r alert; do
+	cp -- "$here/alerts/$alert.yaml" "$work/$alert.yaml" || { failed=$((failed + 1)) && continue; }
+	check "$alert" promtool test rules "$work/$alert.yaml"
+	check "runbook-$alert" has_runbook "$alert"
+done < <(sed -n 's/^ *- alert: //p' "$manifests/alerts.yaml")
+echo "monitoring: $passed passed, $failed failed"
+((failed == 0))
