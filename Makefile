@@ -21,7 +21,8 @@ endif
 CPPFLAGS += -Ilib -I. -Itests -D_GNU_SOURCE
 CFLAGS  ?= -O2 -g
 # libuv handles are cast to their base types, hence -fno-strict-aliasing (as knot-resolver and dqlite do).
-ALL_CFLAGS := -std=gnu17 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
+# Paths of the build folder's surroundings stay out, so that the same commit gives the same bytes anywhere.
+ALL_CFLAGS := -std=gnu17 $(WARN) -ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing -fstack-protector-strong -fPIE $(SANFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null)
@@ -78,6 +79,10 @@ $(BUILD)/vsock-cid-controller: $(call objs,controller/main.c) $(LIBCONTROLLER) $
 
 $(BUILD)/kubectl-vsock: $(call objs,controller/plugin/main.c) $(LIBPLUGIN) $(LIBCONTROLLER) $(LIBVSOCK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: image
+image: all ## an OCI archive and its SBOM in build/image, without a registry
+	manifests/image/build.sh $(BUILD)
 
 prefix ?= /usr/local
 INSTALL_TO = $(DESTDIR)$(prefix)
@@ -310,6 +315,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
 	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
 	  monitoring='tests/monitoring/run.sh $(BUILD)' \
+	  image='tests/image/run.sh $(BUILD)' \
 	  instructions='tests/bench/guard.sh' \
 	  bench='BENCH_QUICK=1 BENCH_ROUNDS=1 BENCH_PEERS=no BENCH_ONLY=gate tests/bench/run.sh $(BUILD) && echo 1 passed, 0 failed' \
 	  auditor='tests/controlplane/controlplane.sh audit --self-test' \
