@@ -20,11 +20,11 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static void complete_format(const char *prefix)
+static void complete_format(unsigned int allowed, const char *prefix)
 {
 	static const char *const formats[] = {"table", "wide", "json", "yaml", "name"};
 
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+	for (size_t i = 0; i < ARRAY_LEN(formats) - ((allowed & FLAGS_ALLOW_NAMES) == 0); i++)
 		if (begins_with(formats[i], prefix))
 			puts(formats[i]);
 }
@@ -45,8 +45,8 @@ enum command_status completion_answer(int count, char **words)
 		for (size_t i = 0; commands[i] != NULL; i++)
 			if (begins_with(commands[i]->name, last))
 				printf("%s\t%s\n", commands[i]->name, commands[i]->summary);
-	} else if (is_flag(before, "-o", "--output")) {
-		complete_format(last);
+	} else if (command != NULL && is_flag(before, "-o", "--output")) {
+		complete_format(command->allowed, last);
 	} else if (is_flag(before, "-f", "--filename") || strcmp(before, "--kubeconfig") == 0) {
 		directive = FILES;
 	} else if (command != NULL && last[0] == '-') {

@@ -23,6 +23,9 @@
 #define PATIENCE  240 /* polls: two minutes, for an image that has to be pulled */
 #define NAME_SIZE 64
 
+/* The pod ends by itself where nobody takes it away. */
+#define DEADLINE_S 180
+
 enum outcome {
 	OUTCOME_OPEN,
 	OUTCOME_NO_PRIVILEGED,
@@ -123,10 +126,11 @@ static json_t *make_pod(const char *name, const char *namespace, const char *ima
 			  "command", "/usr/bin/kubectl-vsock", "probe", "--here", "-o", "json",
 			  "securityContext", security, "terminationMessagePath", LAST_WORDS);
 
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:s, s:b, s:[o]}}", "apiVersion", "v1", "kind",
-			 "Pod", "metadata", "name", name, "namespace", namespace, "labels",
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:s, s:i, s:b, s:[o]}}", "apiVersion", "v1",
+			 "kind", "Pod", "metadata", "name", name, "namespace", namespace, "labels",
 			 "app.kubernetes.io/name", "vsock-probe", "spec", "restartPolicy", "Never",
-			 "automountServiceAccountToken", 0, "containers", container);
+			 "activeDeadlineSeconds", DEADLINE_S, "automountServiceAccountToken", 0, "containers",
+			 container);
 }
 
 static json_t *state_of(const json_t *pod)

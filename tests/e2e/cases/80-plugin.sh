@@ -194,8 +194,9 @@ the_plugin_probes_in_a_pod_as_any_tenant_has_it_and_takes_it_away() {
 	kubectl create serviceaccount default -n e2e-a >/dev/null 2>&1 || true
 	vsock probe -n e2e-a --image example/image -o json >"$folder/out" 2>&1 &
 	await "the pod" has_probe_pod
-	is "its container" '[["ALL"],"RuntimeDefault",true,false]' "$(kubectl get pod -n e2e-a "$(probe_pod)" -o json | jq -c \
-		'.spec.containers[0].securityContext | [.capabilities.drop, .seccompProfile.type, .runAsNonRoot, .allowPrivilegeEscalation]')"
+	is "its container" '[["ALL"],"RuntimeDefault",true,false,180]' "$(kubectl get pod -n e2e-a "$(probe_pod)" -o json | jq -c \
+		'.spec.activeDeadlineSeconds as $deadline | .spec.containers[0].securityContext |
+		[.capabilities.drop, .seccompProfile.type, .runAsNonRoot, .allowPrivilegeEscalation, $deadline]')"
 	kubelet_says "$(jq -nc --arg words "$words" '{terminated: {exitCode: 0, message: $words}}')"
 	wait "$!" || fail "$(cat "$folder/out")"
 	is "what it found" blocked "$(jq -r .result "$folder/out")"
