@@ -54,32 +54,32 @@ libraries() {
 # name resolution of libc (NSS): files and dns are in libc itself since glibc 2.34.
 fill_root() {
 	local program library
-	mkdir -p "$work/root"/{etc/ssl/certs,usr/bin,usr/lib,tmp,var/run}
-	ln -s usr/lib "$work/root/lib"
-	ln -s usr/lib "$work/root/lib64"
-	ln -s usr/bin "$work/root/bin"
+	mkdir -p "$work/rootfs"/{etc/ssl/certs,usr/bin,usr/lib,tmp,var/run}
+	ln -s usr/lib "$work/rootfs/lib"
+	ln -s usr/lib "$work/rootfs/lib64"
+	ln -s usr/bin "$work/rootfs/bin"
 	for program in "${programs[@]}"; do
-		strip -o "$work/root/usr/bin/$program" "$build/$program"
+		strip -o "$work/rootfs/usr/bin/$program" "$build/$program"
 	done
 	while read -r library; do
 		# /lib/x86_64-linux-gnu/x and /usr/lib/x86_64-linux-gnu/x are one on Debian; the loader stands in /lib64.
-		mkdir -p "$work/root/usr/${library%/*}"
+		mkdir -p "$work/rootfs/usr/${library%/*}"
 		install -D -m 755 -- "$(realpath -- "$library")" "$(image_path "$library")"
 	done < <(libraries)
-	cp -- /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/"
-	printf 'root:x:0:0::/:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n' >"$work/root/etc/passwd"
-	printf 'root:x:0:\nnonroot:x:65532:\n' >"$work/root/etc/group"
-	printf 'hosts: files dns\n' >"$work/root/etc/nsswitch.conf"
-	find "$work/root" -type d -empty -path '*/usr/usr*' -delete
-	chmod -R u=rwX,go=rX "$work/root"
-	chmod 1777 "$work/root/tmp"
+	cp -- /etc/ssl/certs/ca-certificates.crt "$work/rootfs/etc/ssl/certs/"
+	printf 'root:x:0:0::/:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n' >"$work/rootfs/etc/passwd"
+	printf 'root:x:0:\nnonroot:x:65532:\n' >"$work/rootfs/etc/group"
+	printf 'hosts: files dns\n' >"$work/rootfs/etc/nsswitch.conf"
+	find "$work/rootfs" -type d -empty -path '*/usr/usr*' -delete
+	chmod -R u=rwX,go=rX "$work/rootfs"
+	chmod 1777 "$work/rootfs/tmp"
 }
 
 image_path() {
 	case $1 in
-	/lib64/*) echo "$work/root/usr/lib/${1##*/}" ;;
-	/usr/lib/*) echo "$work/root$1" ;;
-	/lib/*) echo "$work/root/usr$1" ;;
+	/lib64/*) echo "$work/rootfs/usr/lib/${1##*/}" ;;
+	/usr/lib/*) echo "$work/rootfs$1" ;;
+	/lib/*) echo "$work/rootfs/usr$1" ;;
 	*) die "a library in an odd place: $1" ;;
 	esac
 }
@@ -144,7 +144,7 @@ size_of() {
 write_layout() {
 	local diff layer config manifest
 	mkdir -p "$work/oci/blobs/sha256"
-	pack "$work/root" >"$work/layer.tar"
+	pack "$work/rootfs" >"$work/layer.tar"
 	diff=sha256:$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
 	gzip --no-name --best "$work/layer.tar"
 	layer=$(blob "$work/layer.tar.gz")
