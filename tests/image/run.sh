@@ -112,7 +112,7 @@ write_config() {
 	jq --argjson args "$1" --arg work "$work" '.process.terminal = false | .process.args = $args | .process.cwd = "/" |
 		.process.user = {uid: 65532, gid: 65532} | .process.capabilities = {} | .process.noNewPrivileges = true |
 		.root.readonly = true | .linux.namespaces |= map(select(.type != "network")) |
-		.mounts += [{destination: "/work", type: "bind", source: ($work + "/given"), options: ["rbind", "ro"]}]' \
+		.mounts += [{destination: "/given", type: "bind", source: ($work + "/given"), options: ["rbind", "ro"]}]' \
 		"$bundle/config.json" >"$bundle/config.new"
 	mv -- "$bundle/config.new" "$bundle/config.json"
 }
@@ -144,9 +144,9 @@ start_server() {
 		apiVersion: v1
 		kind: Config
 		current-context: c
-		clusters: [{name: c, cluster: {server: "$APISERVER_URL", certificate-authority: /work/ca.crt}}]
+		clusters: [{name: c, cluster: {server: "$APISERVER_URL", certificate-authority: /given/ca.crt}}]
 		contexts: [{name: c, context: {cluster: c, user: c}}]
-		users: [{name: c, user: {tokenFile: /work/token}}]
+		users: [{name: c, user: {tokenFile: /given/token}}]
 	END
 	chmod -R a+rX "$work" "$work/given"
 }
@@ -154,7 +154,7 @@ start_server() {
 gives_cids() {
 	local i
 	kubectl create namespace tenant
-	write_config '["/usr/bin/vsock-cid-controller", "--kubeconfig", "/work/kubeconfig", "--listen", "127.0.0.1", "--port", "0"]'
+	write_config '["/usr/bin/vsock-cid-controller", "--kubeconfig", "/given/kubeconfig", "--listen", "127.0.0.1", "--port", "0"]'
 	runc --root "$work/runc" run --bundle "$bundle" "$container" >"$work/log" 2>&1 &
 	"$build/tests/e2e/vmis" create served 20 tenant
 	for ((i = 0; i < 600; i++)); do
