@@ -168,7 +168,7 @@ static int look_at_all(struct audit *a, struct session *s, struct error *err)
 	a->where = "";
 	progress_begin(&a->progress, "VMIs");
 	if (s != NULL)
-		rc = vmi_list_server(s, &options, NULL, 0, err);
+		rc = vmi_list_server(s, &options, err);
 	for (size_t i = 0; rc == 0 && i < a->flags->file_count; i++) {
 		a->where = a->flags->files[i];
 		rc = vmi_list_file(a->flags->files[i], &options, err);
@@ -220,8 +220,11 @@ static void gather_facts(struct audit *a, const struct cluster *c, const struct 
 
 static void print_facts(const struct cluster *c, const struct installation *in)
 {
-	printf("Feature gate:  %s, since %s\n", c->verdict.open ? "on" : "off",
-	       gate_reason_text(c->verdict.reason));
+	if (c->gate_known)
+		printf("Feature gate:  %s, since %s\n", c->verdict.open ? "on" : "off",
+		       gate_reason_text(c->verdict.reason));
+	else
+		printf("Feature gate:  not known, since you may not read KubeVirt's CRs\n");
 	printf("Policies:      %s%s%s\n", policies_text(c), c->in_force == MODE_POLICIES_IN_FORCE ? "" : ": ",
 	       c->in_force == MODE_POLICIES_IN_FORCE ? "" : c->lacking);
 	if (c->hold_known)

@@ -32,15 +32,9 @@ static int get_json(struct session *s, const char *path, json_t **out, struct er
 
 /* ---- KubeVirt ---- */
 
-struct cr_reader {
-	struct kubevirt cr;
-};
-
 static int on_cr_value(void *data, int field, const struct json_value *value)
 {
-	struct cr_reader *r = data;
-
-	kubevirt_value(&r->cr, field, value);
+	kubevirt_value(data, field, value);
 	return 0;
 }
 
@@ -52,19 +46,17 @@ static int read_cr(struct kubevirt *out, const json_t *object)
 	AUTO_FREE char *text = json_dumps(object, JSON_COMPACT);
 	struct json_filter *filter = NULL;
 	struct json_reader *reader = NULL;
-	struct cr_reader r;
 	int rc = text != NULL ? json_filter_create(&filter) : -ENOMEM;
 
-	kubevirt_begin(&r.cr);
+	kubevirt_begin(out);
 	for (size_t i = 0; rc == 0 && i < kubevirt_field_count; i++)
 		rc = json_filter_add(filter, NULL, kubevirt_fields[i].path, kubevirt_fields[i].id);
 	if (rc == 0)
-		rc = json_reader_create(&reader, filter, &limits, &events, &r);
+		rc = json_reader_create(&reader, filter, &limits, &events, out);
 	if (rc == 0)
 		rc = json_reader_feed(reader, text, strlen(text), NULL);
 	json_reader_free(reader);
 	json_filter_free(filter);
-	*out = r.cr;
 	return rc;
 }
 
@@ -102,7 +94,7 @@ static int read_gate(struct cluster *c, struct session *s, struct error *err)
 
 /* ---- policies ---- */
 
-static int take_policies(struct cluster *c, enum policy_resource resource, const json_t *list)
+static void take_policies(struct cluster *c, enum policy_resource resource, const json_t *list)
 {
 	const json_t *items = json_object_get(list, "items");
 
@@ -119,7 +111,6 @@ static int take_policies(struct cluster *c, enum policy_resource resource, const
 				spec != NULL ? strlen(spec) : 0);
 	}
 	policy_set_list_done(c->policies, resource);
-	return 0;
 }
 
 /* The newest version that is served; as the controller. */
@@ -138,7 +129,7 @@ static void read_policies_of(struct cluster *c, struct session *s, enum policy_r
 		rc = get_json(s, path, &list, NULL);
 		served = served || rc == -EACCES;
 		if (rc == 0)
-			(void)take_policies(c, resource, list);
+			take_policies(c, resource, list);
 		json_decref(list);
 		if (rc == 0)
 			return;

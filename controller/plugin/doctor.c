@@ -200,7 +200,7 @@ static void check_last_write(struct doctor *d)
 	const struct vmi_list_options options = {.visit = on_vmi, .data = d};
 	struct error err = {0};
 
-	if (vmi_list_server(&d->session, &options, NULL, 0, &err) != 0)
+	if (vmi_list_server(&d->session, &options, &err) != 0)
 		tell(d, VERDICT_UNKNOWN, "last write", "%s", err.message);
 	else if (d->written[0] == '\0')
 		tell(d, VERDICT_UNKNOWN, "last write", "no VMI has a CID that this controller wrote last");
@@ -311,7 +311,7 @@ static int print(const struct doctor *d)
 	json_t *document;
 	int rc;
 
-	if (d->flags->output != FLAGS_JSON && d->flags->output != FLAGS_YAML) {
+	if (!flags_want_document(d->flags)) {
 		print_checks(d);
 		return 0;
 	}

@@ -44,6 +44,12 @@ struct flags {
  * -EINVAL with err. */
 int flags_read(struct flags *out, unsigned int allowed, int argc, char **argv, struct error *err);
 
+/** Whether the output is a document, JSON or YAML. */
+static inline bool flags_want_document(const struct flags *f)
+{
+	return f->output == FLAGS_JSON || f->output == FLAGS_YAML;
+}
+
 /** Prints the flags that begin with @prefix, each with what it is for behind a tab, for a shell. */
 void flags_complete(unsigned int allowed, const char *prefix);
 

@@ -72,7 +72,7 @@ static int print(const struct cluster *c, const struct installation *in, const s
 {
 	const json_t *items = json_object_get(c->kubevirts, "items");
 
-	if (flags->output == FLAGS_JSON || flags->output == FLAGS_YAML)
+	if (flags_want_document(flags))
 		return print_document(c, flags);
 	for (size_t i = 0; i < json_array_size(items); i++)
 		print_cr(json_array_get(items, i));

@@ -172,7 +172,7 @@ static int finish(struct list *l, struct error *err)
 static int list_once(struct list *l, struct error *err)
 {
 	const struct vmi_list_options options = {.namespace = l->namespace, .visit = show, .data = l};
-	int rc = vmi_list_server(&l->session, &options, NULL, 0, err);
+	int rc = vmi_list_server(&l->session, &options, err);
 
 	if (rc != 0) {
 		(void)table_end(&l->table); /* what was read is true all the same */

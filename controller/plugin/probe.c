@@ -285,7 +285,7 @@ static const char *text_of(const json_t *said, const char *key)
 
 static int print(const json_t *said, const struct flags *flags)
 {
-	if (flags->output == FLAGS_JSON || flags->output == FLAGS_YAML)
+	if (flags_want_document(flags))
 		return document_print(stdout, said, flags->output);
 	printf("AF_VSOCK %-11s %s\n", flags->here ? "here:" : "in a pod:", text_of(said, "message"));
 	printf("  socket():          %s\n", text_of(said, "socket"));

@@ -229,8 +229,7 @@ static int read_pages(struct listing *l, struct session *s)
 	return 0;
 }
 
-int vmi_list_server(struct session *s, const struct vmi_list_options *options, char *rv, size_t rv_room,
-		    struct error *err)
+int vmi_list_server(struct session *s, const struct vmi_list_options *options, struct error *err)
 {
 	struct listing *l = malloc(sizeof(*l));
 	int rc;
@@ -241,8 +240,6 @@ int vmi_list_server(struct session *s, const struct vmi_list_options *options, c
 	rc = list_reader_create(&l->reader, &l->object, MAX_TEXT, err);
 	if (rc == 0) {
 		rc = read_pages(l, s);
-		if (rc == 0 && rv != NULL)
-			(void)snprintf(rv, rv_room, "%s", list_reader_rv(l->reader));
 		list_reader_free(l->reader);
 	}
 	if (rc == -ENOENT && l->visited == 0)

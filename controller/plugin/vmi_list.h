@@ -47,11 +47,9 @@ struct vmi_list_options {
 	void *data;
 };
 
-/** Reads page by page from the server. *rv: the list's resourceVersion, where a watch may begin; may be NULL.
- * Returns 0 or a negative errno with err: -ENOENT (no KubeVirt there), -EACCES, -ESTALE (the list was so slow
- * that the server has forgotten it), and others. */
-int vmi_list_server(struct session *s, const struct vmi_list_options *options, char *rv, size_t rv_room,
-		    struct error *err);
+/** Reads page by page from the server. Returns 0 or a negative errno with err: -ENOENT (no KubeVirt there),
+ * -EACCES, and others. */
+int vmi_list_server(struct session *s, const struct vmi_list_options *options, struct error *err);
 
 /** Reads what `kubectl get vmi -A -o json` has written; "-": standard input. Objects of other kinds are
  * passed over. Returns 0 or a negative errno with err. */

@@ -121,7 +121,7 @@ static int look(void *data, const struct vmi_row *row)
 		return 0;
 	asked->found = true;
 	(void)age_time(row->vmi.created_s, since);
-	if (w->flags->output == FLAGS_JSON || w->flags->output == FLAGS_YAML)
+	if (flags_want_document(w->flags))
 		return add_item(w, row, since);
 	(void)snprintf(cid, sizeof(cid), "%u", row->vmi.cid);
 	return table_row(&w->table,
@@ -141,9 +141,9 @@ static int answer(struct whois *w, struct error *err)
 		return rc;
 	w->items = json_array();
 	table_begin(&w->table, stdout, columns, !w->flags->no_headers);
-	rc = vmi_list_server(&session, &options, NULL, 0, err);
+	rc = vmi_list_server(&session, &options, err);
 	(void)table_end(&w->table);
-	if (rc == 0 && (w->flags->output == FLAGS_JSON || w->flags->output == FLAGS_YAML)) {
+	if (rc == 0 && (flags_want_document(w->flags))) {
 		document = json_pack("{s:s, s:O}", "kind", "VSOCKOwnerList", "items", w->items);
 		rc = document_print(stdout, document, w->flags->output);
 		json_decref(document);
