@@ -216,6 +216,8 @@ the_plugin_says_what_it_may_not_see_and_ends_where_that_is_all() {
 	is "exit status without the CRs" 0 "$(status_after vsock list -A -o json)"
 	is "why one has none" waiting "$(jq -r '.items[0].lack.reason' "$folder/out")"
 	is "exit status of gate" 2 "$(status_after vsock gate)"
+	is "exit status of audit" 0 "$(status_after vsock audit)"
+	grep -q "^Feature gate:  not known" "$folder/out" || fail "$(cat "$folder/out")"
 	heal
 	fault '{"path": "/api/v1/", "userAgent": "kubectl-vsock"}' '{"status": 403}'
 	is "exit status without events" 0 "$(status_after vsock list -A)"
