@@ -128,117 +128,6 @@ void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t ci
 	allocator_notify(a, r, (struct notice){.kind = NOTICE_OUT_OF_MEMORY, .cid = cid});
 }
 
-/* ---- what a VMI needs ---- */
-
-/* It started with a CID, whatever the status says now. */
-static bool has_guest_cid(const struct vmi_record *r)
-{
-	for (const struct vmi_hold *h = vmi_hold_first(r); h != NULL; h = vmi_hold_next(h))
-		if (h->guest)
-			return true;
-	return false;
-}
-
-uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r)
-{
-	const struct vmi_hold *visible = vmi_store_visible(r);
-	bool final = r->phase == VMI_PHASE_SUCCEEDED || r->phase == VMI_PHASE_FAILED;
-	unsigned int bits = 0;
-
-	if (visible != NULL && !cid_range_contains(a->options.range, visible->cid))
-		bits |= 1u << (cid_is_reserved(visible->cid) ? COUNT_INVALID : COUNT_OUTSIDE);
-	if (r->wants && r->started && visible == NULL && !has_guest_cid(r) && !final && !r->unreadable)
-		bits |= 1u << COUNT_MISSED;
-	if (r->unreadable)
-		bits |= 1u << COUNT_UNREADABLE;
-	return (uint8_t)bits;
-}
-
-static void recount(struct allocator *a, struct vmi_record *r, uint8_t bits)
-{
-	for (int i = 0; i < COUNT_KINDS; i++) {
-		a->counts[i] -= (unsigned int)r->counted >> i & 1u;
-		a->counts[i] += (unsigned int)bits >> i & 1u;
-	}
-	r->counted = bits & 15u;
-}
-
-/* Starts or ends the work for @r by what is known of it now. @keeper: who keeps the CID that it shows. */
-static void judge(struct allocator *a, struct vmi_record *r, const struct vmi_hold *visible,
-		  const struct vmi_record *keeper, uint64_t now_ms)
-{
-	bool good = visible != NULL && keeper == r && cid_range_contains(a->options.range, visible->cid);
-
-	if (allocator_may_serve(r) && !good)
-		work_want(a, r, now_ms);
-	else
-		work_drop(a, r);
-	recount(a, r, allocator_counts_of(a, r));
-}
-
-/* Tells those that show @cid and have not been told yet that they share it. @keeper: who keeps it. */
-static void tell_sharing(struct allocator *a, uint32_t cid, struct vmi_record *keeper)
-{
-	const struct vmi_record *second = NULL;
-
-	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
-	     h = vmi_store_owner(&a->store, cid, h)) {
-		if (h->visible && vmi_hold_owner(h) != keeper)
-			second = vmi_hold_owner(h);
-	}
-	if (keeper == NULL)
-		return;
-	if (second == NULL) {
-		keeper->told &= ~(1u << NOTICE_DUPLICATE); /* the next one is another story */
-		return;
-	}
-	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
-	     h = vmi_store_owner(&a->store, cid, h)) {
-		struct vmi_record *owner = vmi_hold_owner(h);
-		const struct vmi_record *other = owner == keeper ? second : keeper;
-
-		if (h->visible && (owner->told & 1u << NOTICE_DUPLICATE) == 0)
-			allocator_notify(a, owner,
-					 (struct notice){.kind = NOTICE_DUPLICATE,
-							 .cid = cid,
-							 .other_namespace = vmi_record_namespace(other),
-							 .other_name = vmi_record_name(other)});
-	}
-}
-
-/* Judges all VMIs that show @cid, telling those that share it. */
-static void review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms)
-{
-	struct vmi_hold *first = vmi_store_owner(&a->store, cid, NULL);
-	struct vmi_record *keeper;
-
-	/* Nearly always: it has one owner, who shows it. */
-	if (first != NULL && first->visible && vmi_store_owner(&a->store, cid, first) == NULL) {
-		keeper = vmi_hold_owner(first);
-		keeper->told &= ~(1u << NOTICE_DUPLICATE);
-		judge(a, keeper, first, keeper, now_ms);
-		return;
-	}
-	keeper = allocator_keeper_of(a, cid);
-	if (keeper == NULL)
-		return;
-	tell_sharing(a, cid, keeper);
-	for (struct vmi_hold *h = vmi_store_owner(&a->store, cid, NULL); h != NULL;
-	     h = vmi_store_owner(&a->store, cid, h))
-		if (h->visible)
-			judge(a, vmi_hold_owner(h), h, keeper, now_ms);
-}
-
-static void review(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
-{
-	const struct vmi_hold *visible = vmi_store_visible(r);
-
-	if (visible != NULL)
-		review_cid(a, visible->cid, now_ms);
-	else
-		judge(a, r, NULL, NULL, now_ms);
-}
-
 /* ---- a VMI is seen ---- */
 
 /* The UID, or where it cannot be read a key that no UID can be equal to. */
@@ -261,23 +150,6 @@ struct sight {
 	bool at_start;  /* it has started since the look before */
 	uint64_t now_ms;
 };
-
-static void tell_reserved(struct allocator *a, struct vmi_record *r)
-{
-	const struct vmi_hold *visible = vmi_store_visible(r);
-
-	if (visible != NULL && cid_is_reserved(visible->cid))
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_INVALID, .cid = visible->cid});
-}
-
-/* Before the start we write another one. */
-static void tell_outside(struct allocator *a, struct vmi_record *r)
-{
-	const struct vmi_hold *visible = vmi_store_visible(r);
-
-	if (r->started && (allocator_counts_of(a, r) & 1u << COUNT_OUTSIDE) != 0)
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_OUTSIDE, .cid = visible->cid});
-}
 
 /* The status shows another CID than before, or one for the first time. */
 static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid, const struct sight *s)
@@ -310,10 +182,10 @@ static void show_new_cid(struct allocator *a, struct vmi_record *r, uint32_t cid
 						 .at_start = s->at_start});
 	h->awaited = false;
 	h->kept = true;
-	tell_reserved(a, r);
+	allocator_tell_reserved(a, r);
 	allocator_trim(a, r, NULL, s->now_ms);
 	if (before != NULL)
-		review_cid(a, old_cid, s->now_ms);
+		allocator_review_cid(a, old_cid, s->now_ms);
 }
 
 /* The status shows no CID any more; the VMI keeps what it held (I5). */
@@ -329,7 +201,7 @@ static void show_no_cid(struct allocator *a, struct vmi_record *r, struct vmi_ho
 				 (struct notice){.kind = NOTICE_FOREIGN,
 						 .old_cid = before->cid,
 						 .was_ours = was_ours});
-	review_cid(a, before->cid, now_ms);
+	allocator_review_cid(a, before->cid, now_ms);
 }
 
 static void show_cid(struct allocator *a, struct vmi_record *r, const struct vmi *v, const struct sight *s)
@@ -401,7 +273,7 @@ static void note_start(struct allocator *a, struct vmi_record *r, const struct v
 	visible->guest = true;
 	if (r->ours)
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_LASTED, .cid = visible->cid});
-	tell_outside(a, r);
+	allocator_tell_outside(a, r);
 }
 
 static void tell_missed(struct allocator *a, struct vmi_record *r, bool at_start)
@@ -477,7 +349,7 @@ void allocator_vmi_seen(struct allocator *a, const struct vmi *v, bool listed, u
 	allocator_note_source(a, r, v, now_ms);
 	tell_missed(a, r, s.at_start);
 	allocator_tell_source(a, r);
-	review(a, r, now_ms);
+	allocator_review(a, r, now_ms);
 }
 
 /* ---- a VMI is gone ---- */
@@ -491,12 +363,12 @@ static void forget(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 
 	a->listed -= was_listed(a, r);
 	work_drop(a, r);
-	recount(a, r, 0);
+	allocator_recount(a, r, 0);
 	while ((h = vmi_hold_first(r)) != NULL)
 		allocator_let_go(a, h, now_ms);
 	vmi_store_remove(&a->store, r);
 	if (shown)
-		review_cid(a, shown_cid, now_ms);
+		allocator_review_cid(a, shown_cid, now_ms);
 }
 
 void allocator_vmi_gone(struct allocator *a, const struct vmi *v, uint64_t now_ms)
@@ -529,7 +401,7 @@ static void hold_listed_source(void *data, struct vmi_record *r)
 	struct sweep *sweep = data;
 
 	allocator_hold_source(sweep->a, r, sweep->now_ms);
-	recount(sweep->a, r, allocator_counts_of(sweep->a, r));
+	allocator_recount(sweep->a, r, allocator_counts_of(sweep->a, r));
 }
 
 /* CAC-2: what the list lacks was deleted while nobody looked, unless we have seen something newer than the
@@ -560,37 +432,4 @@ void allocator_list_done(struct allocator *a, const char *resource_version, uint
 	a->informed = !a->list_lossy;
 	if (a->store.sources > 0)
 		vmi_store_visit(&a->store, tell_listed_source, a);
-}
-
-/* ---- telling again ---- */
-
-static void tell_own_findings(void *data, struct vmi_record *r)
-{
-	struct allocator *a = data;
-
-	r->told &= ~(1u << NOTICE_INVALID | 1u << NOTICE_OUTSIDE | 1u << NOTICE_MISSED |
-		     1u << NOTICE_DUPLICATE | 1u << NOTICE_SOURCE | 1u << NOTICE_HELD);
-	allocator_tell_held(a, r);
-	allocator_tell_source(a, r);
-	tell_reserved(a, r);
-	tell_outside(a, r);
-	if ((r->counted & 1u << COUNT_MISSED) != 0)
-		allocator_notify(a, r, (struct notice){.kind = NOTICE_MISSED});
-}
-
-static void tell_shared_cid(void *data, struct vmi_record *r)
-{
-	struct allocator *a = data;
-	const struct vmi_hold *visible = vmi_store_visible(r);
-
-	/* The first of those that share one tells all of them: this takes no longer where they are many (I9).
-	 */
-	if (visible != NULL && (r->told & 1u << NOTICE_DUPLICATE) == 0)
-		tell_sharing(a, visible->cid, allocator_keeper_of(a, visible->cid));
-}
-
-void allocator_tell_again(struct allocator *a)
-{
-	vmi_store_visit(&a->store, tell_own_findings, a);
-	vmi_store_visit(&a->store, tell_shared_cid, a);
 }

@@ -67,7 +67,7 @@ struct notice {
 };
 
 struct allocator_options {
-	const struct cid_range *range; /* borrowed */
+	const struct cid_range *range; /* borrowed until the end, or allocator_set_range() */
 	uint64_t quarantine_ms;        /* rest of a CID after its last owner has gone (I5) */
 	uint32_t max_in_flight;        /* requests at the same time, 1 .. ALLOCATOR_MAX_IN_FLIGHT */
 	struct rng *rng;               /* borrowed; draws and jitter */
@@ -125,6 +125,19 @@ void allocator_tell_again(struct allocator *a);
 
 /** Stops new requests for good; those in flight can still be answered. */
 void allocator_stop(struct allocator *a);
+
+/* ---- settings ---- */
+
+/** From now on @range counts, borrowed like the one before: as if the process had been started with it. What
+ * has started keeps its CID (NOTICE_OUTSIDE); what has not is given another one. Walks over all VMIs. */
+void allocator_set_range(struct allocator *a, const struct cid_range *range, uint64_t now_ms);
+
+/** Also for CIDs that rest already. */
+void allocator_set_quarantine(struct allocator *a, uint64_t quarantine_ms);
+
+/** 1 .. ALLOCATOR_MAX_IN_FLIGHT. Where more are in flight, nothing is wished until enough have been answered.
+ */
+void allocator_set_in_flight(struct allocator *a, uint32_t max_in_flight);
 
 /* ---- wishes ---- */
 

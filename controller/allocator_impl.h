@@ -1,8 +1,8 @@
 /**
- * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts (what is,
- * who needs what), allocator_holds.c keeps CIDs with their owners, allocator_source.c knows migrations,
- * allocator_work.c gets things done (queues, requests in flight, answers, pauses), allocator_stripe.c chooses
- * CIDs, allocator_figures.c counts and checks.
+ * allocator_impl: what the parts of the allocator share. allocator.c keeps the facts,
+ * allocator_review.c judges who needs what, allocator_holds.c keeps CIDs with their owners,
+ * allocator_source.c knows migrations, allocator_work.c gets things done (queues, requests in flight,
+ * answers, pauses), allocator_stripe.c chooses CIDs, allocator_figures.c counts and checks.
  */
 #ifndef CONTROLLER_ALLOCATOR_IMPL_H
 #define CONTROLLER_ALLOCATOR_IMPL_H
@@ -47,6 +47,7 @@ struct assignment {
 	uint8_t resume;              /* state after BLOCKED */
 	uint8_t urgency;             /* enum urgency, of the queue that it is in */
 	uint8_t overtaken;           /* writes that were, in a row */
+	bool exhausted;              /* while BLOCKED: the range had no free CID */
 };
 
 /** A request in flight. */
@@ -139,8 +140,19 @@ void allocator_forget_refused(struct allocator *a, struct vmi_record *r, uint64_
  * nothing until a new list has shown everything again. */
 void allocator_lost_track(struct allocator *a, struct vmi_record *r, uint32_t cid);
 
-/** The gauges that @r is to be counted under, bits of enum vmi_count. */
+/** The gauges that @r is to be counted under, bits of enum vmi_count; and counts it so. */
 uint8_t allocator_counts_of(const struct allocator *a, const struct vmi_record *r);
+void allocator_recount(struct allocator *a, struct vmi_record *r, uint8_t bits);
+
+/** Judges anew what @r needs, and who else shows its CID; or all that show @cid, telling those that share it.
+ */
+void allocator_review(struct allocator *a, struct vmi_record *r, uint64_t now_ms);
+void allocator_review_cid(struct allocator *a, uint32_t cid, uint64_t now_ms);
+
+/** Tells that @r shows a CID that works in no VM, or has started with one that we would not give, if it is
+ * so. */
+void allocator_tell_reserved(struct allocator *a, struct vmi_record *r);
+void allocator_tell_outside(struct allocator *a, struct vmi_record *r);
 
 /** The CID to ask for @r: one that we asked for before, or a free one, to be owned at once. Returns 0,
  * -EAGAIN (only a raised term has one), -ENOSPC (none in the whole range). */
@@ -162,6 +174,9 @@ vmi_version allocator_parse_version(const char *text);
 /** Starts to work for @r, if nothing is being done yet; moves it to the queue of its urgency if it waits in
  * one. */
 void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms);
+
+/** Goes on at once with what is blocked for want of a CID: the range is another one. */
+void work_retry(struct allocator *a, struct vmi_record *r);
 
 /** Ends what is being done for @r; a request in flight goes on without it. */
 void work_drop(struct allocator *a, struct vmi_record *r);

@@ -59,6 +59,7 @@ static void work_move(struct allocator *a, struct assignment *w, enum work_state
 	list_remove(&w->queued);
 	heap_remove(&a->blocked, &w->timer);
 	w->state = (uint8_t)to;
+	w->exhausted = false;
 	w->urgency = (uint8_t)urgency_of(w->record);
 	if (to == WORK_WANTING && from == WORK_STARVING)
 		list_push_front(&a->wanting[w->urgency], &w->queued); /* its turn had come already */
@@ -120,6 +121,14 @@ void work_want(struct allocator *a, struct vmi_record *r, uint64_t now_ms)
 		work_move(a, w, first);
 	if (r->relapses < UINT8_MAX)
 		r->relapses++;
+}
+
+void work_retry(struct allocator *a, struct vmi_record *r)
+{
+	struct assignment *w = work_of(r);
+
+	if (w != NULL && w->state == WORK_BLOCKED && w->exhausted)
+		work_move(a, w, (enum work_state)w->resume);
 }
 
 /* The write of @slot may be applied. */
@@ -329,6 +338,7 @@ static bool start_patch(struct allocator *a, struct assignment *w, struct wish *
 	if (rc != 0) {
 		allocator_notify(a, r, (struct notice){.kind = NOTICE_EXHAUSTED});
 		work_block(a, w, WORK_WANTING, now_ms);
+		w->exhausted = true;
 		return false;
 	}
 	if (vmi_store_hold_of(r, cid) == NULL)

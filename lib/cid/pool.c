@@ -95,20 +95,37 @@ static void count_excluded(const struct cid_range *range, uint32_t used[static C
 	}
 }
 
+static void count_taken(void *data, uint32_t cid)
+{
+	struct cid_pool *p = data;
+
+	if (!cid_range_contains(p->range, cid))
+		return;
+	p->available--;
+	p->used[cid_stripe_of(cid)]++;
+}
+
+void cid_pool_set_range(struct cid_pool *p, const struct cid_range *range)
+{
+	p->range = range;
+	p->available = cid_range_size(range);
+	memset(p->used, 0, sizeof(p->used));
+	count_excluded(range, p->used);
+	cid_set_visit(&p->taken, count_taken, p);
+	cid_pool_set_stripe(p, p->stripe);
+}
+
 int cid_pool_create(struct cid_pool **out, const struct cid_range *range, uint64_t seed)
 {
 	struct cid_pool *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return -ENOMEM;
-	p->range = range;
 	if (cid_set_init(&p->taken, seed) != 0) {
 		free(p);
 		return -ENOMEM;
 	}
-	p->available = cid_range_size(range);
-	count_excluded(range, p->used);
-	cid_pool_set_stripe(p, 0);
+	cid_pool_set_range(p, range);
 	*out = p;
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "cid/cid_set.h"
 
 struct resting {
-	uint64_t until_ms;
+	uint64_t since_ms;
 	uint32_t cid;
 	bool void_; /* withdrawn, or started anew further back */
 };
@@ -33,6 +33,11 @@ int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms, uint64_
 	}
 	*out = q;
 	return 0;
+}
+
+void cid_quarantine_set_rest(struct cid_quarantine *q, uint64_t rest_ms)
+{
+	q->rest_ms = rest_ms;
 }
 
 void cid_quarantine_free(struct cid_quarantine *q)
@@ -93,7 +98,7 @@ int cid_quarantine_add(struct cid_quarantine *q, uint32_t cid, uint64_t now_ms)
 	}
 	if (cid_set_add(&q->members, cid) < 0)
 		return -ENOMEM;
-	*entry(q, q->len++) = (struct resting){.until_ms = now_ms + q->rest_ms, .cid = cid};
+	*entry(q, q->len++) = (struct resting){.since_ms = now_ms, .cid = cid};
 	return 0;
 }
 
@@ -109,7 +114,7 @@ static void trim(struct cid_quarantine *q)
 bool cid_quarantine_pop(struct cid_quarantine *q, uint64_t now_ms, uint32_t *cid)
 {
 	trim(q);
-	if (q->len == 0 || entry(q, 0)->until_ms > now_ms)
+	if (q->len == 0 || entry(q, 0)->since_ms + q->rest_ms > now_ms)
 		return false;
 	*cid = entry(q, 0)->cid;
 	(void)cid_set_remove(&q->members, *cid);
@@ -120,7 +125,7 @@ bool cid_quarantine_pop(struct cid_quarantine *q, uint64_t now_ms, uint32_t *cid
 
 uint64_t cid_quarantine_next_ms(const struct cid_quarantine *q)
 {
-	return q->len > 0 ? entry(q, 0)->until_ms : UINT64_MAX;
+	return q->len > 0 ? entry(q, 0)->since_ms + q->rest_ms : UINT64_MAX;
 }
 
 size_t cid_quarantine_count(const struct cid_quarantine *q)

@@ -21,6 +21,9 @@ struct cid_quarantine;
 /** @seed: as in cid/cid_set.h. Returns 0 or -ENOMEM. */
 int cid_quarantine_create(struct cid_quarantine **out, uint64_t rest_ms, uint64_t seed);
 
+/** From now on all rest for @rest_ms, counted from when they came in, also those that are there already. */
+void cid_quarantine_set_rest(struct cid_quarantine *q, uint64_t rest_ms);
+
 /** @cid rests from @now_ms on. Returns 0, -ENOSPC (too many rest), -ENOMEM: then it is not in it, and the
  * caller is to keep it taken for good rather than to free it early. */
 int cid_quarantine_add(struct cid_quarantine *q, uint32_t cid, uint64_t now_ms);

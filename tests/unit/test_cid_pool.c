@@ -191,6 +191,21 @@ START_TEST(an_exclusion_at_the_top_of_all_cids_takes_nothing_else)
 }
 END_TEST
 
+/* Another range, with other exclusions, is in force from now on. */
+static void change_range(void)
+{
+	uint32_t min = 3 + (uint32_t)rng_below(&rng, 20 * CID_STRIPES);
+	uint32_t max = min + (uint32_t)rng_below(&rng, 20 * CID_STRIPES - 3);
+	struct cid_span excluded = {.first = (uint32_t)rng_below(&rng, 40 * CID_STRIPES)};
+	struct cid_range before = range;
+
+	excluded.last = excluded.first + (uint32_t)rng_below(&rng, 3 * CID_STRIPES);
+	if (cid_range_init(&range, min, max, &excluded, 1, NULL) != 0)
+		return;
+	cid_pool_set_range(pool, &range);
+	cid_range_free(&before);
+}
+
 START_TEST(random_changes_agree_with_a_plain_array)
 {
 	const struct cid_span excluded[] = {{70000, 190000}, {200000, 200000}};
@@ -198,6 +213,8 @@ START_TEST(random_changes_agree_with_a_plain_array)
 
 	given_range(3, 40 * CID_STRIPES - 1, excluded, 2);
 	for (int step = 0; step < 60000; step++) {
+		if (step % 3000 == 2999)
+			change_range();
 		uint32_t cid = (uint32_t)rng_below(&rng, 40 * CID_STRIPES);
 
 		switch (rng_below(&rng, 4)) {
@@ -268,6 +285,25 @@ START_TEST(a_cid_that_comes_in_again_rests_anew)
 }
 END_TEST
 
+START_TEST(another_rest_counts_for_those_that_rest_already)
+{
+	struct cid_quarantine *q;
+	uint32_t cid = 0;
+
+	ck_assert_int_eq(cid_quarantine_create(&q, 60000, 99), 0);
+	ck_assert_int_eq(cid_quarantine_add(q, 4, 1000), 0);
+	cid_quarantine_set_rest(q, 5000);
+	ck_assert_uint_eq(cid_quarantine_next_ms(q), 6000);
+	ck_assert_int_eq(cid_quarantine_add(q, 5, 2000), 0);
+	cid_quarantine_set_rest(q, 90000);
+	ck_assert(!cid_quarantine_pop(q, 90999, &cid));
+	ck_assert(cid_quarantine_pop(q, 91000, &cid));
+	ck_assert_uint_eq(cid, 4);
+	ck_assert_uint_eq(cid_quarantine_next_ms(q), 92000);
+	cid_quarantine_free(q);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -281,6 +317,7 @@ int main(void)
 		random_changes_agree_with_a_plain_array,
 		a_cid_rests_exactly_as_long_as_it_must,
 		a_cid_that_comes_in_again_rests_anew,
+		another_rest_counts_for_those_that_rest_already,
 	};
 
 	return suite_run("cid_pool", tests, ARRAY_LEN(tests));
