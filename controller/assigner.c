@@ -23,7 +23,7 @@ struct request {
 struct assigner {
 	struct assigner_options options;
 	struct vmi_parser *parser;
-	struct request *requests;
+	struct request *requests[ALLOCATOR_MAX_IN_FLIGHT]; /* made when first needed */
 	uint32_t in_flight;
 	uv_prepare_t prepare;
 	uv_timer_t timer; /* wakes the loop at the allocator's deadline */
@@ -104,12 +104,25 @@ static void on_done(struct kube_call *call, const struct kube_answer *from)
 
 /* ---- requests ---- */
 
+/* NULL: out of memory. */
 static struct request *unused_request(struct assigner *s)
 {
-	for (uint32_t i = 0; i < s->options.max_in_flight; i++)
-		if (s->requests[i].ticket == 0)
-			return &s->requests[i];
-	return NULL;
+	uint32_t i = 0;
+	struct request *r;
+
+	while (i < ALLOCATOR_MAX_IN_FLIGHT && s->requests[i] != NULL && s->requests[i]->ticket != 0)
+		i++;
+	assert(i < ALLOCATOR_MAX_IN_FLIGHT); /* the allocator keeps the window */
+	if (s->requests[i] != NULL)
+		return s->requests[i];
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	r->owner = s;
+	buf_init(&r->path, REQUEST_MAX);
+	buf_init(&r->body, REQUEST_MAX);
+	s->requests[i] = r;
+	return r;
 }
 
 static int fill_request(struct request *r, const struct wish *w, const char *version, const char *write_as)
@@ -138,10 +151,10 @@ static void serve(struct assigner *s, const struct wish *w, const char *version,
 {
 	struct request *r = unused_request(s);
 	struct error err = {0};
-	int rc;
+	int rc = r != NULL ? 0 : error_errno(&err, -ENOMEM, "request");
 
-	assert(r != NULL); /* the allocator keeps the window */
-	rc = fill_request(r, w, version, s->options.write_as(s->options.data));
+	if (rc == 0)
+		rc = fill_request(r, w, version, s->options.write_as(s->options.data));
 	if (rc == 0)
 		rc = kube_client_start(s->options.client, &r->call, &err);
 	if (rc != 0) {
@@ -202,11 +215,11 @@ static void on_prepare(uv_prepare_t *prepare)
 
 static void free_requests(struct assigner *s)
 {
-	for (uint32_t i = 0; i < s->options.max_in_flight; i++) {
-		buf_free(&s->requests[i].path);
-		buf_free(&s->requests[i].body);
+	for (uint32_t i = 0; i < ALLOCATOR_MAX_IN_FLIGHT && s->requests[i] != NULL; i++) {
+		buf_free(&s->requests[i]->path);
+		buf_free(&s->requests[i]->body);
+		free(s->requests[i]);
 	}
-	free(s->requests);
 }
 
 int assigner_open(struct assigner **out, const struct assigner_options *options, struct error *err)
@@ -216,16 +229,9 @@ int assigner_open(struct assigner **out, const struct assigner_options *options,
 	if (s == NULL)
 		return error_errno(err, -ENOMEM, "assigner");
 	s->options = *options;
-	s->requests = calloc(options->max_in_flight, sizeof(*s->requests));
-	if (s->requests == NULL || vmi_parser_create(&s->parser) != 0) {
-		free(s->requests);
+	if (vmi_parser_create(&s->parser) != 0) {
 		free(s);
 		return error_errno(err, -ENOMEM, "assigner");
-	}
-	for (uint32_t i = 0; i < options->max_in_flight; i++) {
-		s->requests[i].owner = s;
-		buf_init(&s->requests[i].path, REQUEST_MAX);
-		buf_init(&s->requests[i].body, REQUEST_MAX);
 	}
 	(void)uv_prepare_init(options->loop, &s->prepare);
 	(void)uv_timer_init(options->loop, &s->timer);
@@ -267,9 +273,9 @@ void assigner_close(struct assigner *s, void (*cb)(void *data), void *data)
 	s->closing = true;
 	s->close_cb = cb;
 	s->close_data = data;
-	for (uint32_t i = 0; i < s->options.max_in_flight; i++)
-		if (s->requests[i].ticket != 0)
-			kube_call_cancel(&s->requests[i].call);
+	for (uint32_t i = 0; i < ALLOCATOR_MAX_IN_FLIGHT && s->requests[i] != NULL; i++)
+		if (s->requests[i]->ticket != 0)
+			kube_call_cancel(&s->requests[i]->call);
 	uv_close((uv_handle_t *)&s->prepare, on_handle_closed);
 	uv_close((uv_handle_t *)&s->timer, on_handle_closed);
 }

@@ -22,7 +22,6 @@ struct assigner_options {
 	struct kube_client *client;
 	struct allocator
 		*allocator; /* borrowed until the close callback; nobody else may ask it for wishes */
-	uint32_t max_in_flight;
 	/** The API version to use, NULL while it is not known (then nothing is sent). */
 	const char *(*version)(void *data);
 	/** The user to act as in writes, and in nothing else; NULL: nobody else. Borrowed until the next

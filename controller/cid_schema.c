@@ -159,11 +159,11 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 		s->allows = s->options.max <= s->limit;
 		if (s->allows)
 			return;
-		log_error(s->options.log,
-			  "--cid-max %" PRIu32 " is more than the CRD of VMIs allows, %" PRIu64
-			  ": KubeVirt before 1.8.4",
-			  s->options.max, s->limit);
-		s->options.refused(s->options.data);
+		(void)error_set(&s->why, -EINVAL,
+				"cid-max: CIDs up to %" PRIu32
+				" are more than the CRD of VMIs allows, %" PRIu64 ": KubeVirt before 1.8.4",
+				s->options.max, s->limit);
+		s->options.refused(s->options.data, s->why.message);
 		return;
 	}
 	if (answer->error != 0 && s->why.code == 0)

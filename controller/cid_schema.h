@@ -3,7 +3,7 @@
  *
  * KubeVirt before 1.8.4 said `format: int32` of status.VSOCKCID, and Kubernetes enforces that from 1.36 on
  * (kubevirt.md 0.3): a VMI with a higher CID could not be written any more by anybody. The default range is
- * below; for a wider one the CRD is read at the start, and nothing is written before it has shown that it
+ * below; for a wider one the CRD is read, and nothing is written before it has shown that it
  * takes it. Loop's thread only.
  */
 #ifndef CONTROLLER_CID_SCHEMA_H
@@ -26,9 +26,8 @@ struct cid_schema_options {
 	struct logger *log;
 	struct rng *rng;
 	uint32_t max; /* highest CID */
-	/** It does not take it; the reason has been logged. From the loop, outside of libcurl, at most once.
-	 */
-	void (*refused)(void *data);
+	/** It does not take it; @why: one line. From the loop, outside of libcurl, at most once. */
+	void (*refused)(void *data, const char *why);
 	void *data;
 };
 

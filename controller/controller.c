@@ -42,6 +42,8 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct controller *c = prepare->data;
 
 	if (!c->failed && !c->closing)
+		controller_follow_settings(c);
+	if (!c->failed && !c->closing)
 		controller_follow_lead(c);
 	if (!c->failed && !c->closing)
 		controller_follow_mode(c);
@@ -87,6 +89,7 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 		.vmis_synced = reflector_synced(c->vmis),
 		.kubevirts_synced = reflector_synced(c->kubevirts),
 		.events_dropped = kube_events_dropped(c->events),
+		.settings_refused = settings_watch_refusal(c->settings)[0] != '\0',
 	};
 	allocator_stats(c->allocator, &out->vmis);
 }
@@ -116,9 +119,9 @@ static int open_core(struct controller *c, struct error *err)
 {
 	const struct options *o = c->o.options;
 	const struct allocator_options options = {
-		.range = &o->cids,
-		.quarantine_ms = o->quarantine_ms,
-		.max_in_flight = o->writes_in_flight,
+		.range = &o->settings.cids,
+		.quarantine_ms = o->settings.quarantine_ms,
+		.max_in_flight = o->settings.writes_in_flight,
 		.rng = &c->rng,
 		.notice = on_notice,
 		.data = c,
@@ -201,7 +204,6 @@ static int open_assigner(struct controller *c, struct error *err)
 		.loop = c->o.loop,
 		.client = c->client,
 		.allocator = c->allocator,
-		.max_in_flight = c->o.options->writes_in_flight,
 		.version = api_version,
 		.write_as = controller_write_as,
 		.data = c,
@@ -245,6 +247,8 @@ static int open_parts(struct controller *c, struct error *err)
 		rc = open_client(c, &c->elector_client, err);
 	if (rc == 0)
 		rc = open_events(c, err);
+	if (rc == 0)
+		rc = controller_open_settings(c, err);
 	if (rc == 0)
 		rc = controller_open_lead(c, err);
 	if (rc == 0)
@@ -330,18 +334,29 @@ static void on_clients_closed(void *data)
 }
 
 /* The clients last: closing the others cancels their requests. */
-static void on_part_closed(void *data)
+static void close_clients(void *data)
 {
 	struct controller *c = data;
 
-	if (--c->open_parts > 0)
-		return;
 	c->open_parts = 1; /* this function */
 	if (c->client != NULL && ++c->open_parts)
 		kube_client_close(c->client, on_clients_closed, c);
 	if (c->elector_client != NULL && ++c->open_parts)
 		kube_client_close(c->elector_client, on_clients_closed, c);
 	on_clients_closed(c);
+}
+
+/* Then the settings, of which the allocator borrows: what closes before still answers to it. */
+static void on_part_closed(void *data)
+{
+	struct controller *c = data;
+
+	if (--c->open_parts > 0)
+		return;
+	if (c->settings != NULL)
+		settings_watch_close(c->settings, close_clients, c);
+	else
+		close_clients(c);
 }
 
 static void close_parts(struct controller *c)
@@ -358,8 +373,6 @@ static void close_parts(struct controller *c)
 		freshness_close(c->freshness, on_part_closed, c);
 	if (c->takeover != NULL && ++c->open_parts)
 		takeover_close(c->takeover, on_part_closed, c);
-	if (c->schema != NULL && ++c->open_parts)
-		cid_schema_close(c->schema, on_part_closed, c);
 	if (c->vmis != NULL && ++c->open_parts)
 		reflector_close(c->vmis, on_part_closed, c);
 	if (c->kubevirts != NULL && ++c->open_parts)

@@ -1,7 +1,8 @@
 /**
  * controller_impl: the controller's inside, shared by controller.c (life, the turn of the loop),
- * controller_views.c (what the reflectors see), controller_lead.c (the election, and how fresh the view is)
- * and controller_mode.c (how it lives with KubeVirt's allocator). Private.
+ * controller_views.c (what the reflectors see), controller_lead.c (the election, and how fresh the view is),
+ * controller_mode.c (how it lives with KubeVirt's allocator) and controller_settings.c (what may be given).
+ * Private.
  */
 #ifndef CONTROLLER_CONTROLLER_IMPL_H
 #define CONTROLLER_CONTROLLER_IMPL_H
@@ -13,13 +14,13 @@
 #include "controller/allocator.h"
 #include "controller/announcer.h"
 #include "controller/assigner.h"
-#include "controller/cid_schema.h"
 #include "controller/controller.h"
 #include "controller/endpoints.h"
 #include "controller/exporter.h"
 #include "controller/gate.h"
 #include "controller/kubevirt.h"
 #include "controller/mode.h"
+#include "controller/settings_watch.h"
 #include "controller/takeover.h"
 #include "controller/vmi.h"
 #include "controller/write_identity.h"
@@ -42,6 +43,9 @@ struct controller {
 	struct gate gate;
 	struct gate_verdict verdict; /* as acted upon last; its CR is the copy below */
 	struct kubevirt kubevirt_cr; /* the one that counts; its names are "" where none does */
+	/* what may be given */
+	struct settings_watch *settings;
+	uint64_t settings_told; /* settings_watch_verdict() that was told last */
 	/* how it lives with KubeVirt's own allocator */
 	struct mode_core mode;
 	enum mode mode_told; /* in the log; MODE_COUNT: nothing yet */
@@ -52,7 +56,6 @@ struct controller {
 	uint64_t hold_since_ms; /* since when nobody may start without our CID; 0: not so */
 	uint64_t held_since_ms; /* VMIs are held that are not served; 0: none is */
 	struct takeover *takeover;
-	struct cid_schema *schema;
 	uv_timer_t mode_timer;
 	struct freshness *freshness;
 	char collection[128]; /* path of the VMIs, for freshness */
@@ -123,9 +126,17 @@ void controller_give_up(struct controller *c, void (*cb)(void *data));
 
 bool controller_is_leading(const struct controller *c);
 
+/* controller_settings.c */
+
+/** What watches over the settings. Returns 0 or a negative errno with err. */
+int controller_open_settings(struct controller *c, struct error *err);
+
+/** Puts other settings in force, and tells of it. */
+void controller_follow_settings(struct controller *c);
+
 /* controller_mode.c */
 
-/** What watches over policies and schema. Returns 0 or a negative errno with err. */
+/** What watches over the policies. Returns 0 or a negative errno with err. */
 int controller_open_mode(struct controller *c, struct error *err);
 
 /** What a notice means for the mode. May be called inside libcurl. */

@@ -87,7 +87,8 @@ static void on_lost(void *data, const char *reason)
 
 static bool is_complete(const struct controller *c)
 {
-	return reflector_synced(c->vmis) && reflector_synced(c->kubevirts);
+	return reflector_synced(c->vmis) && reflector_synced(c->kubevirts) &&
+	       settings_watch_known(c->settings);
 }
 
 static uint64_t fresh_until_ms(const struct controller *c)

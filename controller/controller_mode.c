@@ -90,13 +90,14 @@ static void tell_mode(struct controller *c)
 
 static bool may_write(const struct controller *c)
 {
-	return mode_of(&c->mode) != MODE_OBSERVE && cid_schema_allows(c->schema);
+	return mode_of(&c->mode) != MODE_OBSERVE && cid_schema_allows(settings_watch_schema(c->settings));
 }
 
 static void limit_writes(struct controller *c, uint64_t now_ms)
 {
 	bool may = may_write(c);
-	bool tries = !may && cid_schema_allows(c->schema) && mode_try(&c->mode, now_ms);
+	bool tries =
+		!may && cid_schema_allows(settings_watch_schema(c->settings)) && mode_try(&c->mode, now_ms);
 	uint32_t limit = may ? ALLOCATOR_UNLIMITED : 0;
 
 	/* A try goes on until a VMI comes by. */
@@ -112,7 +113,7 @@ static void limit_writes(struct controller *c, uint64_t now_ms)
 /* For so long that it is no server that has just started. */
 static bool is_schema_failing(const struct controller *c, uint64_t now_ms)
 {
-	uint64_t since_ms = cid_schema_failing_since(c->schema);
+	uint64_t since_ms = cid_schema_failing_since(settings_watch_schema(c->settings));
 
 	return since_ms != 0 && now_ms - since_ms >= REFUSED_PATIENCE_MS;
 }
@@ -122,7 +123,7 @@ static enum takeover_hold wanted_hold(const struct controller *c, uint64_t now_m
 	/* Nobody is let through before it is known that nothing holds him rightly. */
 	if (!controller_is_leading(c) || c->mode.policies == MODE_POLICIES_UNKNOWN)
 		return TAKEOVER_LEAVE;
-	if (!cid_schema_allows(c->schema))
+	if (!cid_schema_allows(settings_watch_schema(c->settings)))
 		return is_schema_failing(c, now_ms) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
 	if (mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open)
 		return TAKEOVER_CLOSED;
@@ -149,7 +150,7 @@ static void follow_held(struct controller *c, uint64_t now_ms)
 	else if (holds && mode_of(&c->mode) == MODE_OBSERVE)
 		why = "this controller only observes, yet the admission policy holds it: see the ConfigMap "
 		      "vsock-cid-controller-hold";
-	else if (holds && !cid_schema_allows(c->schema))
+	else if (holds && !cid_schema_allows(settings_watch_schema(c->settings)))
 		why = "the CRD of VMIs cannot be read, without which no CID above 2147483647 may be given";
 	if (why == NULL || c->held_since_ms == 0)
 		c->held_since_ms = why != NULL ? now_ms : 0;
@@ -207,14 +208,6 @@ static void on_restarted(void *data, const char *resource, bool watch, enum refl
 	exporter_restart(c->exporter, resource, watch, reflector_restart_name(reason));
 }
 
-static void on_schema_refused(void *data)
-{
-	struct controller *c = data;
-
-	c->misconfigured = true;
-	controller_fail(c);
-}
-
 int controller_open_mode(struct controller *c, struct error *err)
 {
 	const struct takeover_options takeover = {
@@ -226,19 +219,8 @@ int controller_open_mode(struct controller *c, struct error *err)
 		.data = c,
 		.patience_ms = REFUSED_PATIENCE_MS,
 	};
-	const struct cid_schema_options schema = {
-		.loop = c->o.loop,
-		.client = c->client,
-		.log = c->o.log,
-		.rng = &c->rng,
-		.max = c->o.options->cids.max,
-		.refused = on_schema_refused,
-		.data = c,
-	};
-	int rc;
 
 	c->write_limit = ALLOCATOR_UNLIMITED; /* as the allocator begins */
 	c->mode_told = MODE_COUNT;
-	rc = takeover_open(&c->takeover, &takeover, err);
-	return rc == 0 ? cid_schema_open(&c->schema, &schema, err) : rc;
+	return takeover_open(&c->takeover, &takeover, err);
 }

@@ -33,6 +33,7 @@ struct exporter_snapshot {
 	double view_age_s;  /* the view of VMIs is at most this old; NaN where nothing is known */
 	bool vmis_synced;
 	bool kubevirts_synced;
+	bool settings_refused;   /* the ConfigMap's are wrong, and not in force */
 	uint64_t events_dropped; /* since the start */
 };
 

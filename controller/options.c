@@ -21,22 +21,19 @@
 #define HELP_WIDTH  80
 #define HELP_COLUMN 27 /* where the explanations begin */
 
-static const struct option_rule *find_rule(const char *name, size_t n)
+static void *member(struct options *o, const struct option_rule *rule)
 {
-	for (size_t i = 0; i < option_rule_count; i++)
-		if (option_rules[i].name != NULL && strlen(option_rules[i].name) == n &&
-		    strncmp(option_rules[i].name, name, n) == 0)
-			return &option_rules[i];
-	return NULL;
+	return (rule->live ? (char *)&o->values : (char *)o) + rule->offset;
 }
 
-static int set_defaults(struct option_values *v, struct error *err)
+static int set_defaults(struct options *o, struct error *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < option_rule_count && rc == 0; i++)
 		if (option_rules[i].fallback != NULL)
-			rc = option_rules[i].set(v, &option_rules[i], option_rules[i].fallback, err);
+			rc = option_rules[i].set(member(o, &option_rules[i]), &option_rules[i],
+						 option_rules[i].fallback, err);
 	return rc;
 }
 
@@ -73,17 +70,8 @@ static int check_lease(const struct options *o, struct error *err)
 }
 
 /* What several options together must be. */
-static int check_together(const struct option_values *v, struct error *err)
+static int check_together(const struct options *o, struct error *err)
 {
-	const struct options *o = &v->options;
-
-	if (v->cid_min > v->cid_max)
-		return error_set(err, -EINVAL, "--cid-min %u is above --cid-max %u", v->cid_min, v->cid_max);
-	if (v->cid_max - v->cid_min < OPTIONS_MIN_CIDS - 1)
-		return error_set(
-			err, -EINVAL,
-			"--cid-min %u and --cid-max %u: fewer than %u CIDs, too few to be given safely",
-			v->cid_min, v->cid_max, OPTIONS_MIN_CIDS);
 	if (o->tls_cert_file != NULL && o->tls_key_file == NULL)
 		return error_set(err, -EINVAL, "--tls-cert-file needs --tls-key-file");
 	if (o->tls_key_file != NULL && o->tls_cert_file == NULL)
@@ -93,10 +81,9 @@ static int check_together(const struct option_values *v, struct error *err)
 	return check_lease(o, err);
 }
 
-static int finish(struct option_values *v, struct error *err)
+static int finish(struct options *o, struct error *err)
 {
-	struct options *o = &v->options;
-	int rc = check_together(v, err);
+	int rc = check_together(o, err);
 
 	if (rc != 0)
 		return rc;
@@ -106,18 +93,17 @@ static int finish(struct option_values *v, struct error *err)
 		o->identity = make_identity();
 	if (o->listen == NULL || o->identity == NULL)
 		return error_errno(err, -ENOMEM, "options");
-	rc = cid_range_init(&o->cids, v->cid_min, v->cid_max, v->excluded, v->excluded_count, err);
-	return rc == 0 ? 0 : error_wrap(err, rc, "--exclude-cids");
+	return settings_resolve(&o->settings, &o->values, err);
 }
 
 /* Takes over the option at argv[*at], and its value. *verdict is set where the option ends the parsing. */
-static int take(struct option_values *v, char *const *argv, int *at, enum options_verdict *verdict,
+static int take(struct options *o, char *const *argv, int *at, enum options_verdict *verdict,
 		struct error *err)
 {
 	const char *name = argv[*at] + 2;
 	size_t n = strcspn(name, "=");
 	const char *value = name[n] == '=' ? name + n + 1 : NULL;
-	const struct option_rule *rule = find_rule(name, n);
+	const struct option_rule *rule = option_rule_find(name, n);
 	struct option_shown shown = option_show(argv[*at]);
 	int rc;
 
@@ -135,14 +121,14 @@ static int take(struct option_values *v, char *const *argv, int *at, enum option
 		value = argv[++*at];
 	if (rule->value != NULL && (value == NULL || *value == '\0'))
 		return error_set(err, -EINVAL, "--%s needs a value: %s", rule->name, rule->value);
-	rc = rule->set(v, rule, value != NULL ? value : "", err);
+	rc = rule->set(member(o, rule), rule, value != NULL ? value : "", err);
 	return rc == 0 ? 0 : error_wrap(err, rc, "--%s", rule->name);
 }
 
-static int parse(struct option_values *v, int argc, char *const *argv, enum options_verdict *verdict,
+static int parse(struct options *o, int argc, char *const *argv, enum options_verdict *verdict,
 		 struct error *err)
 {
-	int rc = set_defaults(v, err);
+	int rc = set_defaults(o, err);
 	int at = 1;
 
 	for (; rc == 0 && at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
@@ -150,7 +136,7 @@ static int parse(struct option_values *v, int argc, char *const *argv, enum opti
 			at++;
 			break;
 		}
-		rc = take(v, argv, &at, verdict, err);
+		rc = take(o, argv, &at, verdict, err);
 		if (*verdict != OPTIONS_RUN)
 			return rc;
 	}
@@ -158,25 +144,25 @@ static int parse(struct option_values *v, int argc, char *const *argv, enum opti
 		return error_set(err, -EINVAL, "%s '%s' (--help lists the options)",
 				 argv[at][0] == '-' ? "unknown option" : "unexpected argument",
 				 option_show(argv[at]).text);
-	return rc == 0 ? finish(v, err) : rc;
+	return rc == 0 ? finish(o, err) : rc;
 }
 
 enum options_verdict options_parse(struct options *out, int argc, char *const *argv, struct error *err)
 {
 	enum options_verdict verdict = OPTIONS_RUN;
-	struct option_values *v = calloc(1, sizeof(*v));
+	struct options *o = calloc(1, sizeof(*o));
 
-	if (v == NULL) {
+	if (o == NULL) {
 		(void)error_errno(err, -ENOMEM, "options");
 		return OPTIONS_BAD;
 	}
-	if (parse(v, argc, argv, &verdict, err) != 0)
+	if (parse(o, argc, argv, &verdict, err) != 0)
 		verdict = OPTIONS_BAD;
 	if (verdict == OPTIONS_RUN)
-		*out = v->options;
+		*out = *o;
 	else
-		options_free(&v->options);
-	free(v);
+		options_free(o);
+	free(o);
 	return verdict;
 }
 
@@ -190,7 +176,7 @@ void options_free(struct options *o)
 	free(o->listen);
 	free(o->tls_cert_file);
 	free(o->tls_key_file);
-	cid_range_free(&o->cids);
+	settings_free(&o->settings);
 	*o = (struct options){0};
 }
 

@@ -14,14 +14,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "cid/range.h"
 #include "controller/gate.h"
 #include "controller/mode.h"
+#include "controller/settings.h"
 
-/** Fewest CIDs of --cid-min..--cid-max before exclusions (DESIGN "Term stripes"): 32 a stripe. */
-#define OPTIONS_MIN_CIDS (1u << 20)
-
-/** Strings and the range belong to the struct. */
+/** Strings and settings belong to the struct. */
 struct options {
 	char *kubeconfig; /* NULL where not given */
 	char *context;    /* NULL where not given */
@@ -29,9 +26,8 @@ struct options {
 	enum mode_choice mode;
 	char *write_as; /* "auto", "self" or a user; see write_identity.h */
 	enum gate_override feature_gate;
-	struct cid_range cids; /* --cid-min, --cid-max and --exclude-cids together */
-	uint32_t quarantine_ms;
-	uint32_t writes_in_flight;
+	struct settings_values values; /* of the settings, as given; a ConfigMap may say other ones */
+	struct settings settings;      /* and what they mean */
 
 	char *lease_name;
 	char *identity;             /* hostname_UUID where not given (LE-2) */

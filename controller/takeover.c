@@ -10,21 +10,11 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "controller/policy.h"
+#include "controller/refusals.h"
 #include "controller/vmi.h"
 
 #define RETRY_INITIAL_MS 1000
 #define RETRY_MAX_MS     60000
-
-/* Lists in a row that were forbidden or not there, after which a resource counts as one that cannot be read:
- * the first may be that of a version that is not served, while another one is. Other failures say nothing:
- * what was known stays. */
-#define REFUSALS 2
-
-struct refusals {
-	unsigned int count;
-	uint64_t since_ms;
-	bool listed; /* once it could be read */
-};
 
 /* After so long without a write somebody else may change the hold as if for the first time. */
 #define CALM_MS 300000
@@ -143,25 +133,8 @@ static void policy_on_list_done(void *data, const char *rv)
 	struct collection *c = data;
 
 	(void)rv;
-	c->refusals = (struct refusals){.listed = true};
+	refusals_listed(&c->refusals);
 	policy_set_list_done(c->owner->policies, c->resource);
-}
-
-/* Whether @r, to which this is added, means that the resource cannot be read. */
-static bool is_refused(const struct takeover *t, struct refusals *r, bool watch,
-		       enum reflector_restart reason)
-{
-	uint64_t now_ms = clock_boot_ms();
-
-	if (watch || (reason != REFLECTOR_RESTART_FORBIDDEN && reason != REFLECTOR_RESTART_ABSENT))
-		return false;
-	if (r->count++ == 0)
-		r->since_ms = now_ms;
-	if (r->count < REFUSALS)
-		return false;
-	/* What a server had does not go away; another one may not have it yet. */
-	return (reason == REFLECTOR_RESTART_ABSENT && !r->listed) ||
-	       now_ms - r->since_ms >= t->options.patience_ms;
 }
 
 static void policy_on_restarted(void *data, bool watch, enum reflector_restart reason)
@@ -169,7 +142,7 @@ static void policy_on_restarted(void *data, bool watch, enum reflector_restart r
 	struct collection *c = data;
 	const struct takeover_options *o = &c->owner->options;
 
-	if (is_refused(c->owner, &c->refusals, watch, reason))
+	if (refusals_add(&c->refusals, watch, reason, o->patience_ms, clock_boot_ms()))
 		policy_set_unreadable(c->owner->policies, c->resource, reason == REFLECTOR_RESTART_FORBIDDEN);
 	o->restarted(o->data, policy_resource_name(c->resource), watch, reason);
 }
@@ -231,7 +204,7 @@ static void parameter_on_list_done(void *data, const char *rv)
 	(void)rv;
 	p->known = true;
 	p->unreadable = false;
-	p->refusals = (struct refusals){.listed = true};
+	refusals_listed(&p->refusals);
 	p->there = p->there && p->listed;
 	p->closed = p->there && p->closed;
 }
@@ -242,7 +215,7 @@ static void parameter_on_restarted(void *data, bool watch, enum reflector_restar
 
 	/* What it said last may still be so: a hold that is closed has to be opened before it is forgotten.
 	 */
-	if (is_refused(t, &t->parameter.refusals, watch, reason))
+	if (refusals_add(&t->parameter.refusals, watch, reason, t->options.patience_ms, clock_boot_ms()))
 		t->parameter.known = t->parameter.unreadable = true;
 	t->options.restarted(t->options.data, "configmaps", watch, reason);
 }

@@ -206,7 +206,7 @@ static const char *policies_text(const struct cluster *c)
 
 static void gather_facts(struct audit *a, const struct cluster *c, const struct installation *in)
 {
-	const struct cid_range *range = &in->options.cids;
+	const struct cid_range *range = &in->options.settings.cids;
 
 	a->facts = json_pack(
 		"{s:{s:b, s:s}, s:{s:b, s:s, s:s}, s:{s:b, s:i, s:i, s:s, s:s, s:s}, s:{s:I, s:I, s:i}}",
@@ -237,8 +237,8 @@ static void print_facts(const struct cluster *c, const struct installation *in)
 		       " that you may read; its defaults are assumed\n");
 	printf("Mode:          %s: %s\n", mode_name(in->mode), in->mode_reason);
 	printf("Writes as:     %s\n", in->write_as[0] != '\0' ? in->write_as : "itself");
-	printf("Range:         %u to %u, %zu spans excluded\n\n", in->options.cids.min, in->options.cids.max,
-	       in->options.cids.excluded_count);
+	printf("Range:         %u to %u, %zu spans excluded\n\n", in->options.settings.cids.min, in->options.settings.cids.max,
+	       in->options.settings.cids.excluded_count);
 	(void)fflush(stdout);
 }
 
@@ -334,7 +334,7 @@ static int audit_cluster(struct audit *a, struct error *err)
 			gather_facts(a, &cluster, &installation);
 			if (is_table(a))
 				print_facts(&cluster, &installation);
-			rc = audit_all(a, &session, &installation.options.cids, err);
+			rc = audit_all(a, &session, &installation.options.settings.cids, err);
 			installation_free(&installation);
 		}
 		cluster_free(&cluster);

@@ -139,6 +139,13 @@ uint64_t cid_range_size(const struct cid_range *r)
 	return (uint64_t)r->max - r->min + 1 - cid_range_excluded_within(r, r->min, r->max);
 }
 
+bool cid_range_equal(const struct cid_range *x, const struct cid_range *y)
+{
+	return x->min == y->min && x->max == y->max && x->excluded_count == y->excluded_count &&
+	       (x->excluded_count == 0 ||
+		memcmp(x->excluded, y->excluded, x->excluded_count * sizeof(*x->excluded)) == 0);
+}
+
 /* Reads digits at *@text and moves it behind them. */
 static int parse_number(const char **text, uint32_t *out)
 {

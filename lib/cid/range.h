@@ -28,6 +28,12 @@ struct cid_span {
 	uint32_t last;
 };
 
+/** What may not be given, as it was written: in any order, overlaps allowed. */
+struct cid_exclusions {
+	struct cid_span spans[CID_RANGE_MAX_EXCLUDED];
+	size_t count;
+};
+
 /** Read the members freely, change none. */
 struct cid_range {
 	uint32_t min;
@@ -47,6 +53,9 @@ void cid_range_free(struct cid_range *r);
 
 /** Whether @cid may be given. */
 bool cid_range_contains(const struct cid_range *r, uint32_t cid);
+
+/** The same CIDs may be given. */
+bool cid_range_equal(const struct cid_range *x, const struct cid_range *y);
 
 /** How many CIDs may be given. */
 uint64_t cid_range_size(const struct cid_range *r);

@@ -133,7 +133,6 @@ static void given_assigner(void)
 				       &(struct assigner_options){.loop = &rig.loop,
 								  .client = rig.client,
 								  .allocator = allocator,
-								  .max_in_flight = 4,
 								  .version = version,
 								  .write_as = write_as},
 				       NULL),

@@ -27,9 +27,10 @@ static void on_request(void *data, struct fake_conn *conn, const struct fake_req
 		fake_conn_answer(conn, 200, NULL, body);
 }
 
-static void on_refused(void *data)
+static void on_refused(void *data, const char *why)
 {
 	(void)data;
+	ck_assert_ptr_nonnull(strstr(why, "KubeVirt before 1.8.4"));
 	refused++;
 }
 

@@ -55,11 +55,11 @@ START_TEST(without_arguments_everything_has_its_default)
 	ck_assert_int_eq(o.mode, MODE_AUTO);
 	ck_assert_str_eq(o.write_as, "auto");
 	ck_assert_int_eq(o.feature_gate, GATE_AUTO);
-	ck_assert_uint_eq(o.cids.min, 3);
-	ck_assert_uint_eq(o.cids.max, 2147483647);
-	ck_assert_uint_eq(o.cids.excluded_count, 0);
-	ck_assert_uint_eq(o.quarantine_ms, 60000);
-	ck_assert_uint_eq(o.writes_in_flight, 16);
+	ck_assert_uint_eq(o.settings.cids.min, 3);
+	ck_assert_uint_eq(o.settings.cids.max, 2147483647);
+	ck_assert_uint_eq(o.settings.cids.excluded_count, 0);
+	ck_assert_uint_eq(o.settings.quarantine_ms, 60000);
+	ck_assert_uint_eq(o.settings.writes_in_flight, 16);
 	ck_assert_str_eq(o.lease_name, "vsock-cid-controller");
 	ck_assert_uint_eq(o.lease_duration_ms, 15000);
 	ck_assert_uint_eq(o.renew_deadline_ms, 10000);
@@ -90,13 +90,13 @@ START_TEST(every_option_reaches_its_member)
 	ck_assert_str_eq(o.kubeconfig, "/k");
 	ck_assert_str_eq(o.context, "c=d");
 	ck_assert_int_eq(o.feature_gate, GATE_OFF);
-	ck_assert_uint_eq(o.cids.min, 1000);
-	ck_assert_uint_eq(o.cids.max, 4294967294u);
-	ck_assert_uint_eq(o.cids.excluded_count, 1);
-	ck_assert_uint_eq(o.cids.excluded[0].first, 2000);
-	ck_assert_uint_eq(o.cids.excluded[0].last, 3000);
-	ck_assert_uint_eq(o.quarantine_ms, 1500);
-	ck_assert_uint_eq(o.writes_in_flight, 256);
+	ck_assert_uint_eq(o.settings.cids.min, 1000);
+	ck_assert_uint_eq(o.settings.cids.max, 4294967294u);
+	ck_assert_uint_eq(o.settings.cids.excluded_count, 1);
+	ck_assert_uint_eq(o.settings.cids.excluded[0].first, 2000);
+	ck_assert_uint_eq(o.settings.cids.excluded[0].last, 3000);
+	ck_assert_uint_eq(o.settings.quarantine_ms, 1500);
+	ck_assert_uint_eq(o.settings.writes_in_flight, 256);
 	ck_assert_str_eq(o.lease_name, "l.x");
 	ck_assert_str_eq(o.identity, "me");
 	ck_assert_uint_eq(o.lease_duration_ms, 3000);
@@ -177,7 +177,7 @@ START_TEST(durations_have_units)
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		expect_run(&o, "--quarantine", good[i].text, NULL);
-		ck_assert_uint_eq(o.quarantine_ms, good[i].ms);
+		ck_assert_uint_eq(o.settings.quarantine_ms, good[i].ms);
 		options_free(&o);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -212,18 +212,23 @@ START_TEST(the_range_of_cids_is_within_bounds_upright_and_large)
 
 	expect_bad("--cid-min: '2' is not a number from 3 to 4294967294", "--cid-min", "2");
 	expect_bad("--cid-max: '4294967295' is not a number from 3 to 4294967294", "--cid-max", "4294967295");
-	expect_bad("--cid-min 10 is above --cid-max 9", "--cid-min", "10", "--cid-max", "9");
-	expect_bad("--cid-min 3 and --cid-max 1048577: fewer than 1048576 CIDs, too few to be given "
+	expect_bad("cid-min 10 is above cid-max 9", "--cid-min", "10", "--cid-max", "9");
+	expect_bad("cid-min 3 and cid-max 1048577: fewer than 1048576 CIDs, too few to be given "
 		   "safely",
 		   "--cid-max", "1048577");
 	expect_run(&o, "--cid-max", "1048578", NULL);
-	ck_assert_uint_eq(cid_range_size(&o.cids), 1048576);
+	ck_assert_uint_eq(cid_range_size(&o.settings.cids), 1048576);
 	options_free(&o);
 	expect_run(&o, "--cid-max", "1048578", "--exclude-cids", "4-2000000", NULL);
-	ck_assert_uint_eq(cid_range_size(&o.cids), 1);
+	ck_assert_uint_eq(cid_range_size(&o.settings.cids), 1);
 	options_free(&o);
-	expect_bad("--exclude-cids: every CID of the range 3-1048578 is excluded", "--cid-max", "1048578",
+	expect_bad("exclude-cids: every CID of the range 3-1048578 is excluded", "--cid-max", "1048578",
 		   "--exclude-cids", "0-2000000");
+	expect_run(&o, "--cluster-count", "2", "--cluster-index=1", NULL);
+	ck_assert_uint_eq(o.settings.cids.min, 1073741825);
+	options_free(&o);
+	expect_bad("cluster-index 2 is not below cluster-count 2", "--cluster-count", "2", "--cluster-index",
+		   "2");
 }
 END_TEST
 
@@ -237,7 +242,7 @@ START_TEST(exclusions_are_capped_over_all_lists_together)
 	for (int i = 1; i < 1023; i++)
 		ck_assert_int_eq(buf_printf(&list, ",%d", 10 + 2 * i), 0);
 	expect_run(&o, "--exclude-cids", buf_str(&list), "--exclude-cids", "5000", NULL);
-	ck_assert_uint_eq(o.cids.excluded_count, 1024);
+	ck_assert_uint_eq(o.settings.cids.excluded_count, 1024);
 	options_free(&o);
 	expect_bad("--exclude-cids: more than 1024 entries", "--exclude-cids", buf_str(&list),
 		   "--exclude-cids", "5000,5002");

@@ -20,7 +20,7 @@ the_manifests_apply_and_apply_again_without_a_change() {
 it kube the_manifests_take_nothing_but_their_own_namespace
 the_manifests_take_nothing_but_their_own_namespace() {
 	kubectl get -k "$manifests" -o json | jq -r '.items[] | "\(.kind) \(.metadata.namespace // "-")"' >"$folder/objects"
-	! grep -vE '^(ClusterRole|ClusterRoleBinding) -$|^(ServiceAccount|Role|RoleBinding|Deployment|NetworkPolicy|PodDisruptionBudget) kubevirt$' \
+	! grep -vE '^(ClusterRole|ClusterRoleBinding) -$|^(ServiceAccount|Role|RoleBinding|ConfigMap|Deployment|NetworkPolicy|PodDisruptionBudget) kubevirt$' \
 		"$folder/objects" || fail "unexpected objects"
 	kubectl get -k "$manifests" -o json >"$folder/all"
 	! grep -E 'app.kubernetes.io/managed-by' "$folder/all" || fail "virt-operator would delete it"
@@ -71,6 +71,10 @@ the_service_account_may_do_what_it_needs_and_nothing_else() {
 	may_not impersonate serviceaccounts --namespace kubevirt
 	is "may act as it" true "$(may_act_as kubevirt-synchronization-controller)"
 	is "may act as another" false "$(may_act_as kubevirt-controller)"
+	for verb in get list watch; do
+		may "$verb" configmaps/vsock-cid-controller --namespace kubevirt
+	done
+	may_not patch configmaps/vsock-cid-controller --namespace kubevirt
 	may_not patch configmaps/vsock-cid-controller-hold --namespace kubevirt
 	may_not get configmaps --namespace kubevirt
 	may_not escalate clusterroles.rbac.authorization.k8s.io
@@ -109,6 +113,10 @@ the_overlay_for_another_namespace_gives_the_rights_there() {
 	may patch configmaps/vsock-cid-controller-hold --namespace cnv
 	may update leases.coordination.k8s.io/vsock-cid-controller --namespace cnv
 	may watch virtualmachineinstances.kubevirt.io --all-namespaces
+	for verb in get list watch; do
+		may "$verb" configmaps/vsock-cid-controller --namespace kubevirt
+	done
+	may_not patch configmaps/vsock-cid-controller --namespace kubevirt
 	may_not patch configmaps/vsock-cid-controller-hold --namespace kubevirt
 	is "may act as KubeVirt's account there" true "$(may_act_as kubevirt-synchronization-controller)"
 	is "where hold looks" cnv "$(kubectl get validatingadmissionpolicybindings vsock-cid-controller-hold \

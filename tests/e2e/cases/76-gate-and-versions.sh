@@ -86,7 +86,7 @@ a_range_that_the_crd_does_not_take_is_refused_at_the_start() {
 	is "exit status" 2 "$status"
 	is "lines" 1 "$(wc -l <"$folder/refused")"
 	jq -er 'select(.level == "error").msg' "$folder/refused" | tee -a "$folder/saw" |
-		grep -- '--cid-max 4294967294 is more than the CRD of VMIs allows, 2147483647' || fail "it does not say why"
+		grep 'cid-max: CIDs up to 4294967294 are more than the CRD of VMIs allows, 2147483647' || fail "it does not say why"
 	is "CID" - "$(cid_of e2e-a before-1)"
 	start_ready_controller
 	await "the default range to be served" all_served

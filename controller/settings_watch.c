@@ -1,0 +1,437 @@
+#include "controller/settings_watch.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "controller/refusals.h"
+#include "controller/vmi.h"
+
+enum field { FIELD_NAME, FIELD_UID, FIELD_DATA, FIELD_BINARY_DATA };
+
+static const struct json_field fields[] = {
+	{FIELD_NAME, (const char *const[]){"metadata", "name", NULL}},
+	{FIELD_UID, (const char *const[]){"metadata", "uid", NULL}},
+	{FIELD_DATA, (const char *const[]){"data", JSON_WHOLE, NULL}},
+	{FIELD_BINARY_DATA, (const char *const[]){"binaryData", NULL}},
+};
+
+/* The ConfigMap as it was read. */
+struct sight {
+	bool there;
+	bool too_long;
+	bool binary;
+	char *data; /* JSON; NULL: it has none */
+	size_t len;
+	char uid[VMI_UID_MAX + 1];
+};
+
+/* Settings, and whether the CRD takes them. */
+struct proposal {
+	struct settings settings;
+	struct cid_schema *schema; /* NULL: there is no proposal */
+};
+
+struct settings_watch {
+	struct settings_watch_options options;
+	struct reflector *reflector; /* NULL before the namespace is known */
+	char namespace[VMI_NAMESPACE_MAX + 1];
+	struct refusals refusals;
+	/* Of the object, and of the list, that is being read. */
+	struct sight reading;
+	bool named;
+	bool listed;
+	/* What was read last. */
+	struct sight sight;
+	bool news; /* it has not been judged yet */
+	bool unreadable;
+	bool known;
+	/* What follows from it. */
+	struct proposal current;
+	struct proposal before;
+	struct proposal next; /* waits for the CRD */
+	char next_refusal[ERROR_MESSAGE_MAX];
+	char refusal[ERROR_MESSAGE_MAX];
+	uint64_t verdict;
+	/* The end. */
+	unsigned int open_parts; /* schemas and the reflector, with those that are closing */
+	bool closing;
+	void (*close_cb)(void *data);
+	void *close_data;
+};
+
+/* ---- what is seen ---- */
+
+static void clear_sight(struct sight *s)
+{
+	free(s->data);
+	*s = (struct sight){0};
+}
+
+static void on_begin(void *data)
+{
+	struct settings_watch *w = data;
+
+	clear_sight(&w->reading);
+	w->named = false;
+}
+
+static void on_value(void *data, int field, const struct json_value *value)
+{
+	struct settings_watch *w = data;
+	struct sight *s = &w->reading;
+
+	switch ((enum field)field) {
+	case FIELD_NAME:
+		w->named = value->kind == JSON_VALUE_STRING && strcmp(value->text, SETTINGS_CONFIGMAP) == 0;
+		break;
+	case FIELD_UID:
+		if (value->kind == JSON_VALUE_STRING && value->len < sizeof(s->uid))
+			memcpy(s->uid, value->text, value->len);
+		break;
+	case FIELD_DATA:
+		s->too_long = value->cut;
+		free(STEAL_POINTER(s->data));
+		if (value->kind == JSON_VALUE_OBJECT && !value->cut)
+			s->data = strndup(value->text, value->len);
+		s->len = s->data != NULL ? value->len : 0;
+		break;
+	case FIELD_BINARY_DATA:
+		s->binary = true;
+		break;
+	}
+}
+
+static void take_sight(struct settings_watch *w, bool there)
+{
+	clear_sight(&w->sight);
+	w->sight = w->reading;
+	w->sight.there = there;
+	w->reading = (struct sight){0};
+	w->news = true;
+}
+
+static void on_object(void *data, enum reflector_event event, const char *rv)
+{
+	struct settings_watch *w = data;
+
+	(void)rv;
+	if (!w->named)
+		return;
+	w->listed = true;
+	take_sight(w, event != REFLECTOR_DELETED);
+}
+
+static void on_list_started(void *data)
+{
+	struct settings_watch *w = data;
+
+	w->listed = false;
+}
+
+static void on_list_done(void *data, const char *rv)
+{
+	struct settings_watch *w = data;
+
+	(void)rv;
+	refusals_listed(&w->refusals);
+	w->unreadable = false;
+	if (w->listed)
+		return;
+	clear_sight(&w->reading);
+	take_sight(w, false);
+}
+
+/* What it said last stays in force. */
+static void on_restarted(void *data, bool watch, enum reflector_restart reason)
+{
+	struct settings_watch *w = data;
+
+	w->options.restarted(w->options.data, watch, reason);
+	if (!refusals_add(&w->refusals, watch, reason, w->options.patience_ms, clock_boot_ms()) ||
+	    w->unreadable)
+		return;
+	w->unreadable = true;
+	w->known = true;
+	log_warning(w->options.log, "ConfigMap %s/%s may not be read: the settings stay as they are",
+		    w->namespace, SETTINGS_CONFIGMAP);
+}
+
+static const struct reflector_handler handler = {
+	.begin = on_begin,
+	.value = on_value,
+	.object = on_object,
+	.list_started = on_list_started,
+	.list_done = on_list_done,
+	.restarted = on_restarted,
+};
+
+int settings_watch_start(struct settings_watch *w, const char *namespace, struct error *err)
+{
+	static const char *const versions[] = {"v1", NULL};
+	const struct reflector_options options = {
+		.loop = w->options.loop,
+		.client = w->options.client,
+		.log = w->options.log,
+		.rng = w->options.rng,
+		.group = "",
+		.versions = versions,
+		.resource = "configmaps",
+		.namespace = w->namespace,
+		.name = SETTINGS_CONFIGMAP,
+		.fields = fields,
+		.field_count = ARRAY_LEN(fields),
+		.handler = &handler,
+		.handler_data = w,
+	};
+	int rc;
+
+	if (w->reflector != NULL || namespace[0] == '\0' || w->closing)
+		return 0;
+	(void)snprintf(w->namespace, sizeof(w->namespace), "%s", namespace);
+	rc = reflector_open(&w->reflector, &options, err);
+	w->open_parts += rc == 0;
+	return rc;
+}
+
+/* ---- proposals ---- */
+
+static void maybe_closed(struct settings_watch *w)
+{
+	if (!w->closing || w->open_parts > 0)
+		return;
+	settings_free(&w->current.settings);
+	settings_free(&w->next.settings);
+	clear_sight(&w->reading);
+	clear_sight(&w->sight);
+	w->close_cb(w->close_data);
+	free(w);
+}
+
+static void on_part_closed(void *data)
+{
+	struct settings_watch *w = data;
+
+	w->open_parts--;
+	maybe_closed(w);
+}
+
+static void withdraw(struct settings_watch *w, struct proposal *p)
+{
+	settings_free(&p->settings);
+	if (p->schema != NULL)
+		cid_schema_close(STEAL_POINTER(p->schema), on_part_closed, w);
+}
+
+static int propose(struct settings_watch *w, struct proposal *p, const struct settings_values *v,
+		   void (*refused)(void *data, const char *why), struct error *err)
+{
+	struct cid_schema_options options = {
+		.loop = w->options.loop,
+		.client = w->options.client,
+		.log = w->options.log,
+		.rng = w->options.rng,
+		.refused = refused,
+		.data = w,
+	};
+	int rc = settings_resolve(&p->settings, v, err);
+
+	if (rc != 0)
+		return rc;
+	options.max = p->settings.cids.max;
+	rc = cid_schema_open(&p->schema, &options, err);
+	if (rc != 0)
+		settings_free(&p->settings);
+	w->open_parts += rc == 0;
+	return rc;
+}
+
+static void on_base_refused(void *data, const char *why)
+{
+	struct settings_watch *w = data;
+
+	if (w->before.schema == NULL) /* else it is on its way out */
+		w->options.misfit(w->options.data, why);
+}
+
+/* The loop goes on with settings_watch_follow(). */
+static void on_next_refused(void *data, const char *why)
+{
+	struct settings_watch *w = data;
+
+	(void)snprintf(w->next_refusal, sizeof(w->next_refusal), "%s", why);
+}
+
+/* ---- judging ---- */
+
+static int set_each(struct settings_values *v, json_t *data, struct error *err)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(data, key, value)
+	{
+		int rc;
+
+		if (!json_is_string(value))
+			return error_set(err, -EINVAL, "%s: it is no text", key);
+		rc = settings_set(v, key, json_string_value(value), err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* What the command line and the ConfigMap say together. */
+static int read_values(const struct settings_watch *w, struct settings_values *out, struct error *err)
+{
+	const struct sight *s = &w->sight;
+	json_t *data;
+	int rc;
+
+	*out = *w->options.base;
+	if (!s->there)
+		return 0;
+	if (s->binary)
+		return error_set(err, -EINVAL, "binaryData: settings are text, and belong under data");
+	if (s->too_long)
+		return error_set(err, -EINVAL, "data: longer than 256 KiB");
+	if (s->data == NULL)
+		return 0;
+	data = json_loadb(s->data, s->len, JSON_REJECT_DUPLICATES, NULL);
+	if (data == NULL)
+		return error_set(err, -EINVAL, "data: it cannot be read");
+	rc = set_each(out, data, err);
+	json_decref(data);
+	return rc;
+}
+
+static void refuse(struct settings_watch *w, const char *why)
+{
+	(void)snprintf(w->refusal, sizeof(w->refusal), "%s", why);
+	w->verdict++;
+	w->known = true;
+	log_error(w->options.log, "ConfigMap %s/%s is not in force, the settings stay as they are: %s",
+		  w->namespace, SETTINGS_CONFIGMAP, why);
+}
+
+static void judge(struct settings_watch *w)
+{
+	struct settings_values *v = malloc(sizeof(*v)); /* too large for a stack that may be deep */
+	struct error err = {0};
+	int rc = v != NULL ? read_values(w, v, &err) : error_errno(&err, -ENOMEM, "settings");
+
+	w->news = false;
+	w->next_refusal[0] = '\0';
+	withdraw(w, &w->next);
+	if (rc == 0)
+		rc = propose(w, &w->next, v, on_next_refused, &err);
+	free(v);
+	if (rc != 0)
+		refuse(w, err.message);
+}
+
+/* The proposal is in force from now on. True: it differs from what was before. */
+static bool adopt(struct settings_watch *w)
+{
+	w->refusal[0] = '\0';
+	w->known = true;
+	if (settings_equal(&w->current.settings, &w->next.settings)) {
+		withdraw(w, &w->next);
+		return false;
+	}
+	w->before = w->current;
+	w->current = w->next;
+	w->next = (struct proposal){0};
+	w->verdict++;
+	return true;
+}
+
+bool settings_watch_follow(struct settings_watch *w)
+{
+	char why[ERROR_MESSAGE_MAX];
+
+	withdraw(w, &w->before);
+	if (w->news)
+		judge(w);
+	if (w->next.schema == NULL)
+		return false;
+	if (w->next_refusal[0] == '\0')
+		return cid_schema_allows(w->next.schema) && adopt(w);
+	(void)snprintf(why, sizeof(why), "%s", w->next_refusal);
+	withdraw(w, &w->next);
+	refuse(w, why);
+	return false;
+}
+
+/* ---- questions ---- */
+
+const struct settings *settings_watch_current(const struct settings_watch *w)
+{
+	return &w->current.settings;
+}
+
+const struct cid_schema *settings_watch_schema(const struct settings_watch *w)
+{
+	return w->current.schema;
+}
+
+bool settings_watch_known(const struct settings_watch *w)
+{
+	return w->known;
+}
+
+const char *settings_watch_refusal(const struct settings_watch *w)
+{
+	return w->refusal;
+}
+
+uint64_t settings_watch_verdict(const struct settings_watch *w)
+{
+	return w->verdict;
+}
+
+const char *settings_watch_uid(const struct settings_watch *w)
+{
+	return w->sight.uid;
+}
+
+/* ---- life ---- */
+
+int settings_watch_open(struct settings_watch **out, const struct settings_watch_options *options,
+			struct error *err)
+{
+	struct settings_watch *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (w == NULL)
+		return error_errno(err, -ENOMEM, "settings");
+	w->options = *options;
+	rc = propose(w, &w->current, options->base, on_base_refused, err);
+	if (rc != 0) {
+		free(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+void settings_watch_close(struct settings_watch *w, void (*cb)(void *data), void *data)
+{
+	assert(!w->closing);
+	w->close_cb = cb;
+	w->close_data = data;
+	w->open_parts++; /* this function */
+	w->closing = true;
+	if (w->reflector != NULL)
+		reflector_close(w->reflector, on_part_closed, w);
+	cid_schema_close(STEAL_POINTER(w->current.schema), on_part_closed, w);
+	withdraw(w, &w->next);
+	withdraw(w, &w->before);
+	on_part_closed(w);
+}
