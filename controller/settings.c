@@ -108,6 +108,24 @@ int settings_set(struct settings_values *v, const char *key, const char *text, s
 	return rc == 0 ? 0 : error_wrap(err, rc, "%s", key);
 }
 
+int settings_set_all(struct settings_values *v, const json_t *data, struct error *err)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)data, key, value)
+	{
+		int rc;
+
+		if (!json_is_string(value))
+			return error_set(err, -EINVAL, "%s: it is no text", option_show(key).text);
+		rc = settings_set(v, key, json_string_value(value), err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 /* ---- comparing and telling ---- */
 
 bool settings_equal(const struct settings *x, const struct settings *y)

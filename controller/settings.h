@@ -10,6 +10,7 @@
 #ifndef CONTROLLER_SETTINGS_H
 #define CONTROLLER_SETTINGS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,9 @@
 /** Fewest CIDs that may be given by one controller, before exclusions (DESIGN "Term stripes"): 32 a stripe.
  */
 #define SETTINGS_MIN_CIDS (1u << 20)
+
+/** The ConfigMap's name, in KubeVirt's namespace. */
+#define SETTINGS_CONFIGMAP "vsock-cid-controller"
 
 /** As written; each by itself is good. */
 struct settings_values {
@@ -49,9 +53,12 @@ void settings_free(struct settings *s); /* a zeroed one is fine */
  * like a comma, and an empty list is one. Returns 0, -EINVAL (err begins with the key), -ENOMEM. */
 int settings_set(struct settings_values *v, const char *key, const char *text, struct error *err);
 
+/** The same with all members of @data, the object of a ConfigMap. A failure leaves some of them set. */
+int settings_set_all(struct settings_values *v, const json_t *data, struct error *err);
+
 bool settings_equal(const struct settings *x, const struct settings *y);
 
-/** Appends what people want to know: "CIDs 3-2147483647, ...". Returns 0, -EMSGSIZE, -ENOMEM. */
+/** Appends what people want to know: "CIDs 3-2147483647, quarantine ...". Returns 0, -EMSGSIZE, -ENOMEM. */
 int settings_describe(const struct settings *s, struct buf *out);
 
 #endif

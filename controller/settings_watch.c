@@ -269,24 +269,6 @@ static void on_next_refused(void *data, const char *why)
 
 /* ---- judging ---- */
 
-static int set_each(struct settings_values *v, json_t *data, struct error *err)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(data, key, value)
-	{
-		int rc;
-
-		if (!json_is_string(value))
-			return error_set(err, -EINVAL, "%s: it is no text", key);
-		rc = settings_set(v, key, json_string_value(value), err);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
 /* What the command line and the ConfigMap say together. */
 static int read_values(const struct settings_watch *w, struct settings_values *out, struct error *err)
 {
@@ -306,7 +288,7 @@ static int read_values(const struct settings_watch *w, struct settings_values *o
 	data = json_loadb(s->data, s->len, JSON_REJECT_DUPLICATES, NULL);
 	if (data == NULL)
 		return error_set(err, -EINVAL, "data: it cannot be read");
-	rc = set_each(out, data, err);
+	rc = settings_set_all(out, data, err);
 	json_decref(data);
 	return rc;
 }

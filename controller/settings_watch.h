@@ -22,8 +22,6 @@
 #include "kube/client.h"
 #include "kube/reflector.h"
 
-#define SETTINGS_CONFIGMAP "vsock-cid-controller"
-
 struct settings_watch;
 
 /** All borrowed until the close callback. */

@@ -209,13 +209,14 @@ static void gather_facts(struct audit *a, const struct cluster *c, const struct 
 	const struct cid_range *range = &in->options.settings.cids;
 
 	a->facts = json_pack(
-		"{s:{s:b, s:s}, s:{s:b, s:s, s:s}, s:{s:b, s:i, s:i, s:s, s:s, s:s}, s:{s:I, s:I, s:i}}",
+		"{s:{s:b, s:s}, s:{s:b, s:s, s:s}, s:{s:b, s:i, s:i, s:s, s:s, s:s}, s:{s:I, s:I, s:i, s:s}}",
 		"gate", "open", c->verdict.open, "message", gate_reason_text(c->verdict.reason), "policies",
 		"inForce", c->in_force == MODE_POLICIES_IN_FORCE, "state", policies_text(c), "message",
 		c->in_force == MODE_POLICIES_IN_FORCE ? "" : c->lacking, "controller", "found", in->found,
 		"replicas", in->replicas, "ready", in->ready, "mode", mode_name(in->mode), "modeReason",
 		in->mode_reason, "writesAs", in->write_as, "range", "min", (json_int_t)range->min, "max",
-		(json_int_t)range->max, "excludedSpans", (int)range->excluded_count);
+		(json_int_t)range->max, "excludedSpans", (int)range->excluded_count, "configMapRefused",
+		in->settings_wrong);
 }
 
 static void print_facts(const struct cluster *c, const struct installation *in)
@@ -237,8 +238,16 @@ static void print_facts(const struct cluster *c, const struct installation *in)
 		       " that you may read; its defaults are assumed\n");
 	printf("Mode:          %s: %s\n", mode_name(in->mode), in->mode_reason);
 	printf("Writes as:     %s\n", in->write_as[0] != '\0' ? in->write_as : "itself");
-	printf("Range:         %u to %u, %zu spans excluded\n\n", in->options.settings.cids.min, in->options.settings.cids.max,
-	       in->options.settings.cids.excluded_count);
+	printf("Range:         %u to %u, %zu spans excluded%s\n", in->options.settings.cids.min,
+	       in->options.settings.cids.max, in->options.settings.cids.excluded_count,
+	       in->settings == SETTINGS_OF_CONFIGMAP ? " (ConfigMap " SETTINGS_CONFIGMAP ")" : "");
+	if (in->settings == SETTINGS_REFUSED)
+		printf("               but the ConfigMap " SETTINGS_CONFIGMAP " is refused: %s\n",
+		       in->settings_wrong);
+	if (in->settings == SETTINGS_HIDDEN)
+		printf("               unless ConfigMap " SETTINGS_CONFIGMAP
+		       ", which you may not read, says otherwise\n");
+	printf("\n");
 	(void)fflush(stdout);
 }
 

@@ -140,6 +140,26 @@ static void check_replicas(struct doctor *d)
 		     mode_name(in->mode));
 }
 
+static void check_settings(struct doctor *d)
+{
+	const struct installation *in = &d->installation;
+	AUTO_BUF struct buf text = {.max = TEXT_SIZE};
+
+	if (in->settings == SETTINGS_REFUSED) {
+		tell(d, VERDICT_BAD, "settings",
+		     "ConfigMap " SETTINGS_CONFIGMAP " is refused, older ones are in force: %s",
+		     in->settings_wrong);
+		return;
+	}
+	if (in->settings == SETTINGS_HIDDEN) {
+		tell(d, VERDICT_UNKNOWN, "settings", "you may not read ConfigMap " SETTINGS_CONFIGMAP);
+		return;
+	}
+	(void)settings_describe(&in->options.settings, &text);
+	tell(d, VERDICT_GOOD, "settings", "%s%s", buf_str(&text),
+	     in->settings == SETTINGS_OF_CONFIGMAP ? ", by ConfigMap " SETTINGS_CONFIGMAP : "");
+}
+
 /* Seconds since a time as the API has it, with or without fractions; -1 where it is none. */
 static int64_t seconds_since(const char *text)
 {
@@ -332,6 +352,7 @@ static int look(struct doctor *d, struct error *err)
 		check_gate(d);
 		check_policies(d);
 		check_replicas(d);
+		check_settings(d);
 		check_leader(d);
 		check_last_write(d);
 		check_nodes(d);

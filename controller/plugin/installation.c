@@ -58,6 +58,51 @@ static void judge(struct installation *in, struct cluster *c)
 		(void)write_identity(in->write_as, in->options.write_as, c->verdict.cr);
 }
 
+/* Where @configmap is right, its settings take the place of those of the arguments. */
+static int take_settings(struct installation *in, const json_t *configmap, struct error *err)
+{
+	const json_t *data = json_object_get(configmap, "data");
+	struct settings_values values = in->options.values;
+	struct settings settings;
+	struct error why = {0};
+
+	if (json_object_size(data) == 0 && json_object_size(json_object_get(configmap, "binaryData")) == 0)
+		return 0;
+	in->settings = SETTINGS_OF_CONFIGMAP;
+	if (json_object_size(json_object_get(configmap, "binaryData")) > 0)
+		(void)error_set(&why, -EINVAL, "binaryData: settings are text, and belong under data");
+	else if (settings_set_all(&values, data, &why) == 0 &&
+		 settings_resolve(&settings, &values, &why) == 0) {
+		settings_free(&in->options.settings);
+		in->options.settings = settings;
+		return 0;
+	}
+	if (why.code == -ENOMEM)
+		return error_errno(err, -ENOMEM, "settings");
+	in->settings = SETTINGS_REFUSED;
+	(void)snprintf(in->settings_wrong, sizeof(in->settings_wrong), "%s", why.message);
+	return 0;
+}
+
+static int read_settings(struct installation *in, struct session *s, const struct cluster *c,
+			 struct error *err)
+{
+	AUTO_ANSWER struct session_answer answer;
+	char path[256];
+	json_t *configmap = NULL;
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/" SETTINGS_CONFIGMAP,
+		       c->namespace[0] != '\0' ? c->namespace : "kubevirt");
+	if (session_ask(s, "GET", path, NULL, &answer, NULL) == 0 && answer.status == 200)
+		configmap = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+	if (configmap == NULL && answer.status != 404)
+		in->settings = SETTINGS_HIDDEN;
+	rc = take_settings(in, configmap, err);
+	json_decref(configmap);
+	return rc;
+}
+
 int installation_read(struct installation *in, struct session *s, struct cluster *c, struct error *err)
 {
 	AUTO_ANSWER struct session_answer answer;
@@ -73,6 +118,8 @@ int installation_read(struct installation *in, struct session *s, struct cluster
 	if (deployment != NULL)
 		read_deployment(in, deployment);
 	rc = read_options(in, container_of_deployment(deployment), err);
+	if (rc == 0)
+		rc = read_settings(in, s, c, err);
 	if (rc == 0)
 		judge(in, c);
 	json_decref(deployment);

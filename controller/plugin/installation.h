@@ -13,13 +13,25 @@
 
 #define INSTALLATION_NAME "vsock-cid-controller"
 
+/** Where the settings come from. */
+enum installation_settings {
+	SETTINGS_OF_ARGUMENTS, /* there is no ConfigMap of settings, or it is empty */
+	SETTINGS_OF_CONFIGMAP,
+	SETTINGS_REFUSED, /* it is wrong: those in force are the ones before, which nobody can see from here
+			   */
+	SETTINGS_HIDDEN,  /* it may not be read */
+};
+
 struct installation {
 	bool found; /* else the options are the defaults */
 	bool odd;   /* likewise, since this program does not understand its arguments */
 	int replicas, ready;
 	char image[512];
-	struct options options;
-	enum mode mode; /* that it takes by itself, as far as can be seen from here */
+	struct options
+		options; /* with what the ConfigMap of settings makes of them, where that is not wrong */
+	enum installation_settings settings;
+	char settings_wrong[ERROR_MESSAGE_MAX]; /* with SETTINGS_REFUSED: key and reason */
+	enum mode mode;                         /* that it takes by itself, as far as can be seen from here */
 	char mode_reason[MODE_TEXT_SIZE];
 	char write_as[WRITE_IDENTITY_SIZE]; /* "": itself */
 };

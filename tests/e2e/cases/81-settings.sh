@@ -239,3 +239,21 @@ who_may_not_read_the_configmap_goes_on_with_the_command_line() {
 	stop_controller
 	is "exit status" 0 "$exit_status"
 }
+
+it both the_plugin_judges_by_the_settings_of_the_configmap
+the_plugin_judges_by_the_settings_of_the_configmap() {
+	after='settings null'
+	settings '{"cid-max": "9000000"}'
+	"$vmis" create --phase Running --cid 20000000 live 1 e2e-a
+	is "exit status of an audit" 1 "$(status_after vsock audit -o json)"
+	is "VMIs outside of the range" 1 "$(jq '[.findings[] | select(.finding == "outside")] | length' "$folder/out")"
+	is "range" '3 9000000 ' "$(jq -r '"\(.cluster.range.min) \(.cluster.range.max) \(.cluster.range.configMapRefused)"' "$folder/out")"
+	vsock doctor >"$folder/doctor" || true
+	grep -E '^ok +settings +CIDs 3-9000000, .* by ConfigMap' "$folder/doctor" || fail "$(cat "$folder/doctor")"
+	change '{"cid-max": "x"}'
+	vsock doctor >"$folder/doctor" || true
+	grep -E "^bad +settings +ConfigMap vsock-cid-controller is refused, older ones are in force: cid-max: 'x' is not" \
+		"$folder/doctor" || fail "$(cat "$folder/doctor")"
+	is "exit status of an audit" 0 "$(status_after vsock audit)"
+	grep -F "but the ConfigMap vsock-cid-controller is refused: cid-max: 'x'" "$folder/out" || fail "$(cat "$folder/out")"
+}
