@@ -92,18 +92,19 @@ void auditor_note_use(struct world *w, uint32_t cid)
 	a->used[a->used_count++] = (struct used){.cid = cid, .until_us = until_us};
 }
 
-/* CIDs of @stripe that nobody can take for used. */
+/* CIDs of @stripe that nobody can take for used, or for excluded. */
 static uint32_t free_in(const struct world *w, uint32_t stripe)
 {
 	const struct auditor *a = &w->auditor;
-	uint64_t cid = (uint64_t)(w->range.min - cid_stripe_of(w->range.min)) + stripe;
+	const struct cid_range *range = w->profile.chance[FAULT_SETTINGS_MOVED] > 0 ? &w->narrow : &w->range;
+	uint64_t cid = (uint64_t)(range->min - cid_stripe_of(range->min)) + stripe;
 	uint32_t count = 0;
 
-	for (; cid <= w->range.max; cid += CID_STRIPES)
-		count += cid >= w->range.min && cid_range_contains(&w->range, (uint32_t)cid);
+	for (; cid <= range->max; cid += CID_STRIPES)
+		count += cid >= range->min && cid_range_contains(range, (uint32_t)cid);
 	for (uint32_t i = 0; i < a->used_count; i++)
 		count -= a->used[i].until_us > w->agenda.now_us && cid_stripe_of(a->used[i].cid) == stripe &&
-			 cid_range_contains(&w->range, a->used[i].cid);
+			 cid_range_contains(range, a->used[i].cid);
 	return count;
 }
 

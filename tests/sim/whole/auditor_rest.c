@@ -1,5 +1,6 @@
 /* The end of a run: is all as it should be? See auditor.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/whole/world.h"
@@ -9,6 +10,31 @@ static bool says(struct process *p, const char *path, int status, const char *wo
 	AUTO_BUF struct buf body = {.max = 65536};
 
 	return process_probe(p, path, &body) == status && strstr(buf_str(&body), word) != NULL;
+}
+
+/* So many CIDs at most are in use, or rest, at the end of a run. */
+#define MANY_CIDS 4096
+
+static uint64_t metric(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+
+	return line != NULL ? (uint64_t)strtod(line + strlen(name), NULL) : 0;
+}
+
+/* The settings of the ConfigMap are in force: the range tells, by its size. */
+static bool has_settings(struct process *p)
+{
+	AUTO_BUF struct buf body = {.max = 65536};
+	const struct world *w = p->world;
+	uint64_t size = cid_range_size(w->is_narrow ? &w->narrow : &w->range);
+	uint64_t available;
+
+	if (process_probe(p, "/metrics", &body) != 200)
+		return false;
+	available = metric(buf_str(&body), "\nkubevirt_vsock_cids_available ");
+	return available <= size && available + MANY_CIDS >= size &&
+	       metric(buf_str(&body), "\nkubevirt_vsock_settings_refused_status ") == 0;
 }
 
 /* Everything here is asked of the processes themselves, as kubelet and people do. */
@@ -24,6 +50,9 @@ static bool processes_are_well(struct world *w, const char **why)
 			return false;
 		*why = "a process is not ready";
 		if (!says(p, "/readyz", 200, ""))
+			return false;
+		*why = "a process goes by other settings";
+		if (!has_settings(p))
 			return false;
 		if (!says(p, "/leader", 200, "\"true\""))
 			continue;
@@ -41,7 +70,7 @@ static bool processes_are_well(struct world *w, const char **why)
 
 static bool has_own_cid(const struct world *w, const struct book *b)
 {
-	if (!b->has_cid || !cid_range_contains(&w->range, b->cid))
+	if (!b->has_cid || !cid_range_contains(w->is_narrow ? &w->narrow : &w->range, b->cid))
 		return false;
 	for (int i = 0; i < AUDITOR_BOOKS; i++) {
 		const struct book *other = &w->auditor.books[i];

@@ -6,7 +6,9 @@
 #include "apisim/must.h"
 #include "sim/whole/world.h"
 
-#define LEASE "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/vsock-cid-controller"
+#define CONFIGMAPS "/api/v1/namespaces/kubevirt/configmaps"
+#define SETTINGS   "vsock-cid-controller"
+#define LEASE      "/apis/coordination.k8s.io/v1/namespaces/kubevirt/leases/vsock-cid-controller"
 
 /* ---- processes ---- */
 
@@ -159,6 +161,57 @@ static void trouble_lease(struct world *w)
 	break_rules(w);
 }
 
+/* ---- the settings ---- */
+
+static void write_settings(struct world *w, const char *data)
+{
+	static const char empty[] = "{\"metadata\":{\"name\":\"" SETTINGS "\"}}";
+	char body[512];
+
+	NOTE(w, "hand", "sets the settings to %s", data);
+	(void)snprintf(body, sizeof(body), "{\"data\":%s}", data);
+	(void)server_call(&w->server, "POST", CONFIGMAPS, NULL, empty); /* in vain where it is there */
+	(void)server_call(&w->server, "PATCH", CONFIGMAPS "/" SETTINGS, "application/merge-patch+json", body);
+}
+
+/* Good ones. */
+static void set_settings(struct world *w)
+{
+	const struct profile *p = &w->profile;
+	char own[32] = "";
+	char forbidden[32] = "";
+	char data[256];
+
+	w->is_narrow = world_below(w, 2) == 0;
+	if (p->excluded_count > 0)
+		(void)snprintf(own, sizeof(own), "%u-%u", p->excluded.first, p->excluded.last);
+	if (w->is_narrow)
+		(void)snprintf(forbidden, sizeof(forbidden), "\\n%u-%u", p->forbidden.first,
+			       p->forbidden.last);
+	(void)snprintf(data, sizeof(data),
+		       "{\"exclude-cids\":\"%s%s\",\"quarantine\":\"%ums\",\"writes-in-flight\":\"%u\",\"cid-"
+		       "max\":null}",
+		       own, forbidden, world_below(w, 2) == 0 ? p->quarantine_ms : 0,
+		       world_between(w, 1, 32));
+	write_settings(w, data);
+}
+
+static void move_settings(struct world *w)
+{
+	switch (world_below(w, 6)) {
+	case 0:
+		w->is_narrow = false;
+		NOTE(w, "hand", "deletes the settings");
+		(void)server_call(&w->server, "DELETE", CONFIGMAPS "/" SETTINGS, NULL, NULL);
+		break;
+	case 1: /* whoever starts before the next ones goes by the command line */
+		write_settings(w, "{\"cid-max\":\"many\",\"writes-in-flight\":\"1\"}");
+		break;
+	default:
+		set_settings(w);
+	}
+}
+
 /* ---- amid a burst ---- */
 
 static struct process *leader_of(struct world *w)
@@ -244,6 +297,8 @@ static void on_next(struct moment *m)
 		trouble_lease(w);
 	trouble_processes(w);
 	trouble_server(w);
+	if (world_strikes(w, FAULT_SETTINGS_MOVED))
+		move_settings(w);
 	if (--c->left == 0)
 		c->over = true;
 	else
@@ -290,6 +345,8 @@ void chaos_repair(struct world *w)
 	if (!server_is_up(&w->server))
 		post(w, "/apisim/restart?ms=0");
 	w->server.bare_until_us = 0;
+	if (w->profile.chance[FAULT_SETTINGS_MOVED] > 0)
+		set_settings(w);
 	wire_repair(&w->wire);
 	(void)server_call(&w->server, "DELETE", "/apisim/faults", NULL, NULL);
 }

@@ -52,25 +52,33 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_OVERWRITTEN] = "overwritten",
 	[FAULT_REVERTED] = "reverted",
 	[FAULT_GATE_MOVED] = "gate moved",
+	[FAULT_SETTINGS_MOVED] = "settings moved",
 };
 
 /* The most that a run may have of each. */
 static const uint16_t worst[FAULT_COUNT] = {
-	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500, [FAULT_SILENT] = 100,
-	[FAULT_LOST_REQUEST] = 400,  [FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
-	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,    [FAULT_GATEWAY] = 400,
-	[FAULT_GARBLED] = 200,       [FAULT_TWICE] = 500,         [FAULT_429] = 300,
-	[FAULT_500] = 400,           [FAULT_403] = 200,           [FAULT_404] = 200,
-	[FAULT_LIST_CUT] = 2500,     [FAULT_FORGOTTEN] = 200,     [FAULT_WATCH_SILENT] = 60,
-	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,    [FAULT_SLOW] = 200,
-	[FAULT_HALTED] = 500,        [FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
-	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,     [FAULT_CUT_OFF] = 200,
-	[FAULT_RESTARTED] = 100,     [FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
-	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,    [FAULT_HOLDER_EDITED] = 80,
-	[FAULT_HOLDER_REMOVED] = 80, [FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
-	[FAULT_LEASE_DELETED] = 50,  [FAULT_TERM_LOWERED] = 50,   [FAULT_PRESEEDED] = 2000,
-	[FAULT_FOREIGN] = 400,       [FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
-	[FAULT_GATE_MOVED] = 200,
+	[FAULT_REFUSED] = 500,       [FAULT_NO_CONNECTION] = 500,
+	[FAULT_SILENT] = 100,        [FAULT_LOST_REQUEST] = 400,
+	[FAULT_LATE_REQUEST] = 400,  [FAULT_LOST_ANSWER] = 400,
+	[FAULT_LATE_ANSWER] = 300,   [FAULT_CUT_ANSWER] = 300,
+	[FAULT_GATEWAY] = 400,       [FAULT_GARBLED] = 200,
+	[FAULT_TWICE] = 500,         [FAULT_429] = 300,
+	[FAULT_500] = 400,           [FAULT_403] = 200,
+	[FAULT_404] = 200,           [FAULT_LIST_CUT] = 2500,
+	[FAULT_FORGOTTEN] = 200,     [FAULT_WATCH_SILENT] = 60,
+	[FAULT_WATCH_CUT] = 200,     [FAULT_WATCH_LATE] = 150,
+	[FAULT_SLOW] = 200,          [FAULT_HALTED] = 500,
+	[FAULT_KILLED] = 150,        [FAULT_TERMINATED] = 100,
+	[FAULT_PAUSED] = 200,        [FAULT_SUSPENDED] = 150,
+	[FAULT_CUT_OFF] = 200,       [FAULT_RESTARTED] = 100,
+	[FAULT_STALLED] = 100,       [FAULT_COMPACTED] = 100,
+	[FAULT_WATCHES_ENDED] = 100, [FAULT_NOT_SERVED] = 100,
+	[FAULT_HOLDER_EDITED] = 80,  [FAULT_HOLDER_REMOVED] = 80,
+	[FAULT_TERM_RAISED] = 100,   [FAULT_LEASE_DECORATED] = 100,
+	[FAULT_LEASE_DELETED] = 50,  [FAULT_TERM_LOWERED] = 50,
+	[FAULT_PRESEEDED] = 2000,    [FAULT_FOREIGN] = 400,
+	[FAULT_OVERWRITTEN] = 2000,  [FAULT_REVERTED] = 500,
+	[FAULT_GATE_MOVED] = 200,    [FAULT_SETTINGS_MOVED] = 300,
 };
 
 static uint32_t below(struct rng *rng, uint32_t n)
@@ -105,6 +113,9 @@ static void draw_range(struct profile *p, struct rng *rng)
 	p->excluded.last = p->excluded.first + below(rng, p->max - p->excluded.first);
 	if (p->excluded.last - p->excluded.first > 100000)
 		p->excluded.last = p->excluded.first + 100000;
+	/* At most eight CIDs of each stripe. */
+	p->forbidden.first = p->min + below(rng, p->max - p->min - 8 * CID_STRIPES);
+	p->forbidden.last = p->forbidden.first + below(rng, 8 * CID_STRIPES);
 }
 
 static void draw_times(struct profile *p, struct rng *rng)
@@ -221,6 +232,8 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		draw_group(p, rng, FAULT_PRESEEDED, FAULT_REVERTED);
 	if (below(rng, 4) == 0)
 		draw_group(p, rng, FAULT_GATE_MOVED, FAULT_GATE_MOVED);
+	if (below(rng, 4) == 0)
+		draw_group(p, rng, FAULT_SETTINGS_MOVED, FAULT_SETTINGS_MOVED);
 	if (below(rng, 2) == 0) {
 		p->chance[FAULT_BURST] = (uint16_t)between(rng, 100, 1000);
 		p->chance[FAULT_STRUCK] = (uint16_t)between(rng, 2000, 9000);

@@ -71,6 +71,7 @@ enum fault {
 	FAULT_OVERWRITTEN, /* a CID is replaced in the write that sets Scheduled */
 	FAULT_REVERTED,    /* our write gets 200 and the old status */
 	FAULT_GATE_MOVED,
+	FAULT_SETTINGS_MOVED, /* somebody edits the ConfigMap of settings, not always rightly */
 	FAULT_COUNT,
 };
 
@@ -93,10 +94,11 @@ struct profile {
 	uint32_t max;
 	struct cid_span excluded;
 	uint32_t excluded_count;
-	uint32_t slots;   /* names of VMIs */
-	uint32_t actions; /* things that happen in the cluster before it comes to rest */
-	uint32_t pace_ms; /* between two of them, on average */
-	uint32_t window;  /* --writes-in-flight */
+	struct cid_span forbidden; /* what the ConfigMap excludes beside that, when it does */
+	uint32_t slots;            /* names of VMIs */
+	uint32_t actions;          /* things that happen in the cluster before it comes to rest */
+	uint32_t pace_ms;          /* between two of them, on average */
+	uint32_t window;           /* --writes-in-flight */
 	uint32_t quarantine_ms;
 	uint32_t lease_ms, deadline_ms, retry_ms;
 	uint32_t first_term;

@@ -166,8 +166,11 @@ static void start(struct world *w, uint64_t seed, enum trace_mode mode)
 	w->rest_us = 0;
 	rng_init_seeded(&w->rng, seed);
 	profile_draw(p, &w->rng);
-	if (cid_range_init(&w->range, p->min, p->max, &p->excluded, p->excluded_count, NULL) != 0)
+	if (cid_range_init(&w->range, p->min, p->max, &p->excluded, p->excluded_count, NULL) != 0 ||
+	    cid_range_init(&w->narrow, p->min, p->max, (const struct cid_span[]){p->forbidden, p->excluded},
+			   1 + p->excluded_count, NULL) != 0)
 		abort();
+	w->is_narrow = false;
 	trace_reset(&w->trace, mode);
 	agenda_reset(&w->agenda, 1000000);
 	wire_init(&w->wire, w);
@@ -240,6 +243,7 @@ static void end(struct world *w)
 	server_close(&w->server);
 	wire_free(&w->wire);
 	cid_range_free(&w->range);
+	cid_range_free(&w->narrow);
 	t->runs++;
 	t->tagged_runs += w->profile.tagged;
 	t->events += w->events;

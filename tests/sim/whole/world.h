@@ -54,7 +54,9 @@ struct world {
 	struct profile profile;
 	struct rng rng;
 	struct agenda agenda;
-	struct cid_range range;
+	struct cid_range range;  /* as the command line has it */
+	struct cid_range narrow; /* without what the ConfigMap may exclude */
+	bool is_narrow;          /* as the ConfigMap has it; at rest it is right */
 	struct wire wire;
 	struct server server;
 	struct process processes[WORLD_PROCESSES];
