@@ -79,7 +79,7 @@ static void check_our_write(struct sim *s, const struct object *before, const st
 	if (object_has_started(before))
 		sim_fail(s, "I2", "p%u wrote %u to v%u, which had started", author->process, after->cid,
 			 after->slot);
-	if (!cid_range_contains(&s->range, after->cid))
+	if (!cid_range_contains(&s->settings.all[author->setting].range, after->cid))
 		sim_fail(s, "I6", "p%u wrote %u, which may not be given", author->process, after->cid);
 	if (before->has_cid && before->cid == after->cid)
 		sim_fail(s, "I8", "p%u wrote %u to v%u, which had it", author->process, after->cid,
@@ -120,6 +120,8 @@ static void check_rate(struct process *p, struct entry *e)
 {
 	uint64_t now_ms = p->sim->queue.now_ms;
 
+	if (now_ms < e->pause_ms && !p->was_short)
+		sim_fail(p->sim, "I9", "a wish for v%u, which is to be left alone", e->slot);
 	if (now_ms - e->second_ms >= 1000) {
 		e->second_ms = now_ms;
 		e->wishes_in_second = 0;
@@ -162,7 +164,7 @@ static void check_cid(struct process *p, struct entry *e, const struct wish *w, 
 	const struct entry *other = ledger_other_owner(&p->ledger, e, w->cid);
 	const struct claim *c = ledger_claim(&p->ledger, e, w->cid);
 
-	if (!cid_range_contains(&s->range, w->cid))
+	if (!cid_range_contains(p->range, w->cid))
 		sim_fail(s, "I6", "%u may not be given", w->cid);
 	if (other != NULL)
 		sim_fail(s, "I5", "%u for v%u is held by v%u/%u", w->cid, e->slot, other->slot,
@@ -179,8 +181,8 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 	uint32_t serial = object_serial_of(w->uid);
 	struct entry *e = ledger_entry(&p->ledger, serial);
 
-	if (p->in_flight > s->profile.window)
-		sim_fail(s, "I9", "%u requests in flight, the window is %u", p->in_flight, s->profile.window);
+	if (p->in_flight > p->window)
+		sim_fail(s, "I9", "%u requests in flight, the window is %u", p->in_flight, p->window);
 	if (p->stopped)
 		sim_fail(s, "I9", "a wish after stop");
 	if (!p->has_term)
@@ -192,6 +194,7 @@ uint32_t auditor_wish(struct process *p, const struct wish *w, struct author *au
 		return 0;
 	}
 	check_rate(p, e);
+	e->exhausted = e->retry = false;
 	if (w->kind == WISH_PATCH) {
 		check_permission(p);
 		check_need(p, e);
@@ -247,7 +250,7 @@ static void check_assigned(struct process *p, const struct notice *n)
 static void check_alarm(struct process *p, const struct notice *n)
 {
 	const struct request *r = p->settled;
-	const struct entry *e = ledger_entry(&p->ledger, object_serial_of(n->uid));
+	struct entry *e = process_entry_of(p, n);
 
 	if (n->kind == NOTICE_REVERTED && (r == NULL || r->reply.kind != ANSWER_OBJECT ||
 					   (r->reply.object.has_cid && r->reply.object.cid == r->patch.cid)))
@@ -259,6 +262,10 @@ static void check_alarm(struct process *p, const struct notice *n)
 	if (n->kind == NOTICE_LASTED && e != NULL && !e->patchy &&
 	    (!e->started || !e->ours || !e->has_visible || e->visible != n->cid))
 		sim_fail(p->sim, "I4", "%s is said to have started with our %u", n->name, n->cid);
+	if (e != NULL && !ledger_noticed(&p->ledger, e, n))
+		sim_fail(p->sim, "I2",
+			 "%s is said to have started outside the range, which is not so or was said",
+			 n->name);
 }
 
 /* I8: no event on success, and no alarm where nothing is wrong. */
@@ -281,6 +288,13 @@ void auditor_notice(struct process *p, const struct notice *n)
 		check_alarm(p, n);
 	if (s->profile.calm && !is_usual(n->kind))
 		sim_fail(s, "I8", "%s about %s, though nothing is wrong", notice_names[n->kind], n->name);
+}
+
+void auditor_told(struct process *p)
+{
+	if (p->ledger.owed != 0 && !p->was_short)
+		sim_fail(p->sim, "I2", "%u VMIs of %s have a CID outside the range, and nobody says so",
+			 p->ledger.owed, p->name);
 }
 
 void auditor_step(struct sim *s)

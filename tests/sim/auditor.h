@@ -9,10 +9,15 @@
  *   is in need, I9 window and rate; and that a CID is of the own stripe, while that has a free one or a
  *   step of the term leads to a better one
  * - each raising for room: that it was called for, and by the right step
- * - each notice: I4 verified: ASSIGNED where the look shows it, once for each write; no false alarms
+ * - each notice: I4 verified: ASSIGNED where the look shows it, once for each write; no false alarms; OUTSIDE
+ *   once for each stay outside the range
+ * - each change of settings that a process is told of: its gauges at once, and that who waits for want of a
+ *   CID tries again
  * - every so many steps, for one process after the other: the allocator's own validation, its gauges and
  * holds against the ledger
  * - the end: all that need a CID have one, nothing is in flight, nothing stirs
+ *
+ * A process is judged by the settings that it has been told of (settings.h), the end by the last ones.
  */
 #ifndef SIM_AUDITOR_H
 #define SIM_AUDITOR_H
@@ -65,12 +70,21 @@ bool auditor_overflows(struct process *p, uint32_t cid);
 /** @p is about to raise the term from p->base by @step for room, 0: no step would help. */
 void auditor_raises(struct process *p, uint32_t step);
 
-/** Compares what @p says of its own stripe with its ledger. */
-void auditor_check_stripe(struct process *p);
+/** Compares what @p says of its own stripe with its ledger. @turned: a turn has followed all that it was
+ * told. */
+void auditor_check_stripe(struct process *p, bool turned);
 
 /** CIDs of @stripe, or with CID_STRIPES of all, that can be given by the range but not by @p: at most, or
  * @sure: at least. */
 uint32_t auditor_unavailable(struct process *p, uint32_t stripe, bool sure);
+
+/** The allocator of @p has been told something: who is to be told that its CID is outside the range has been
+ * told. */
+void auditor_told(struct process *p);
+
+/** @p has taken over another range; all other settings, and a turn has followed. */
+void auditor_range_moved(struct process *p);
+void auditor_settings_taken(struct process *p);
 
 /** After each event. */
 void auditor_step(struct sim *s);

@@ -60,7 +60,7 @@ static struct gauges count(const struct ledger *l)
 		g.unreadable += e->unreadable;
 		reserved = e->visible < 3 || e->visible == UINT32_MAX;
 		g.invalid += e->has_visible && reserved;
-		g.outside += e->has_visible && !reserved && !cid_range_contains(l->range, e->visible);
+		g.outside += ledger_is_outside(l, e);
 		g.missed += e->wants && e->started && !e->has_visible && e->guests == 0 && !e->final &&
 			    !e->unreadable;
 		g.duplicates += makes_duplicate(l, i);
@@ -185,40 +185,82 @@ uint32_t auditor_unavailable(struct process *p, uint32_t stripe, bool sure)
 		const struct rest *r = &l->rests[i];
 
 		if (is_counted(l, r->cid, stripe) &&
-		    (sure ? r->binds && r->until_ms > now_ms : r->until_ms >= now_ms))
+		    (sure ? r->binds && ledger_until_ms(l, r) > now_ms : ledger_until_ms(l, r) >= now_ms))
 			a->touched[n++] = r->cid;
 	}
 	return count_distinct(a->touched, n);
 }
 
-static void check_available(struct process *p, const struct allocator_stats *stats)
+static void check_available(struct process *p, const struct allocator_stats *stats, bool turned)
 {
-	uint64_t size = cid_range_size(&p->sim->range);
+	uint64_t size = cid_range_size(p->range);
 
 	/* While a process stands still, its quarantine does not end on time; and what there was no memory to
 	 * let rest stays taken for good. */
-	if (p->paused_until_ms != 0 || p->was_short)
+	if (p->paused_until_ms >= p->sim->queue.now_ms || p->was_short)
 		return;
-	auditor_check_stripe(p);
+	auditor_check_stripe(p, turned);
 	expect_between(p, "available", stats->available, size - auditor_unavailable(p, CID_STRIPES, false),
 		       size - auditor_unavailable(p, CID_STRIPES, true));
 }
 
-void auditor_check_process(struct process *p)
+/* @turned: a turn has followed all that @p was told. */
+static void compare_all(struct process *p, bool turned)
+{
+	struct allocator_stats stats;
+
+	if (p->lossy)
+		return;
+	allocator_stats(p->core, &stats);
+	check_gauges(p, &stats);
+	check_holds(p, &stats);
+	check_available(p, &stats, turned);
+}
+
+static void validate(struct process *p)
 {
 	struct sim *s = p->sim;
-	struct allocator_stats stats;
 	const char *reason = NULL;
 	bool small = s->range.max - s->range.min <= MAX_STRIPE_TO_WALK * CID_STRIPES;
 
-	allocator_stats(p->core, &stats);
-	if (!p->lossy) {
-		check_gauges(p, &stats);
-		check_holds(p, &stats);
-		check_available(p, &stats);
-	}
 	if ((small || s->at_rest) && !allocator_validate(p->core, &reason))
 		sim_fail(s, "validation", "%s: %s", p->name, reason);
+}
+
+void auditor_check_process(struct process *p)
+{
+	compare_all(p, true);
+	validate(p);
+}
+
+/* ---- other settings ---- */
+
+void auditor_range_moved(struct process *p)
+{
+	auditor_told(p);
+	compare_all(p, false);
+	validate(p);
+}
+
+/* Who waited for want of a CID has tried again, as far as it may. */
+static void check_retried(struct process *p)
+{
+	struct allocator_stats stats;
+
+	allocator_stats(p->core, &stats);
+	if (!process_may_write(p) || !p->gate_open || p->view.lists == 0 || p->stopped || p->was_short ||
+	    p->in_flight >= p->window || p->sim->queue.now_ms < p->throttled_until_ms || stats.starving > 0)
+		return;
+	for (uint32_t i = 0; i < p->ledger.len; i++)
+		if (p->ledger.entries[i].present && p->ledger.entries[i].retry)
+			sim_fail(p->sim, "liveness", "v%u of %s waits, though the range is another one",
+				 p->ledger.entries[i].slot, p->name);
+}
+
+void auditor_settings_taken(struct process *p)
+{
+	check_retried(p);
+	compare_all(p, true);
 }
 
 /* ---- the end ---- */
@@ -226,7 +268,7 @@ void auditor_check_process(struct process *p)
 /* Whether any CID is left that @p could give. */
 static bool has_free_cid(const struct process *p)
 {
-	const struct cid_range *range = &p->sim->range;
+	const struct cid_range *range = p->range;
 
 	if (p->sim->profile.wide)
 		return true;
@@ -244,6 +286,8 @@ static void check_at_rest(struct process *p)
 	struct sim *s = p->sim;
 
 	auditor_check_process(p);
+	if (p->setting != s->settings.count - 1)
+		sim_fail(s, "sim", "%s has not been told the settings", p->name);
 	if (p->view.state != VIEW_WATCHING || p->view.watched != s->server.len)
 		sim_fail(s, "sim", "%s has not seen everything", p->name);
 	if (p->in_flight != 0)
@@ -276,7 +320,7 @@ static void check_objects(struct sim *s)
 		if (o->serial == 0 || !o->wants || o->deleting ||
 		    s->auditor.biographies[o->serial].has_started)
 			continue;
-		if (!o->has_cid || !cid_range_contains(&s->range, o->cid) || !is_alone(s, o))
+		if (!o->has_cid || !cid_range_contains(&settings_now(s)->range, o->cid) || !is_alone(s, o))
 			sim_fail(s, "liveness", "v%u has no valid CID of its own", o->slot);
 	}
 }

@@ -132,28 +132,46 @@ const struct entry *ledger_other_owner(const struct ledger *l, const struct entr
 
 /* ---- the quarantine ---- */
 
+uint64_t ledger_until_ms(const struct ledger *l, const struct rest *r)
+{
+	return r->since_ms + l->quarantine_ms;
+}
+
 bool ledger_rests(const struct ledger *l, uint32_t cid, uint64_t now_ms)
 {
 	for (uint32_t i = 0; i < l->rest_count; i++)
-		if (l->rests[i].cid == cid && l->rests[i].binds && l->rests[i].until_ms > now_ms)
+		if (l->rests[i].cid == cid && l->rests[i].binds && ledger_until_ms(l, &l->rests[i]) > now_ms)
 			return true;
 	return false;
 }
 
-/* Also clears away what has rested long enough. */
-static void lay_to_rest(struct ledger *l, uint32_t cid, bool binds, uint64_t now_ms)
+void ledger_ticked(struct ledger *l, uint64_t now_ms)
 {
 	uint32_t i = 0;
 
 	while (i < l->rest_count) {
-		if (l->rests[i].until_ms < now_ms)
+		if (ledger_until_ms(l, &l->rests[i]) <= now_ms)
 			l->rests[i] = l->rests[--l->rest_count];
 		else
 			i++;
 	}
+}
+
+/* What has rested long enough by the old setting may be free already, or may not. */
+void ledger_set_quarantine(struct ledger *l, uint64_t quarantine_ms, uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < l->rest_count; i++)
+		if (ledger_until_ms(l, &l->rests[i]) <= now_ms)
+			l->rests[i].binds = false;
+	l->quarantine_ms = quarantine_ms;
+}
+
+static void lay_to_rest(struct ledger *l, uint32_t cid, bool binds, uint64_t now_ms)
+{
+	if (l->quarantine_ms == 0)
+		return;
 	l->rests = room_for(l->rests, l->rest_count, &l->rest_room, sizeof(*l->rests));
-	l->rests[l->rest_count++] =
-		(struct rest){.until_ms = now_ms + l->quarantine_ms, .cid = cid, .binds = binds};
+	l->rests[l->rest_count++] = (struct rest){.since_ms = now_ms, .cid = cid, .binds = binds};
 }
 
 bool ledger_is_touched(const struct ledger *l, uint32_t cid, uint64_t now_ms)
@@ -162,7 +180,7 @@ bool ledger_is_touched(const struct ledger *l, uint32_t cid, uint64_t now_ms)
 		if (l->claims[i].cid == cid)
 			return true;
 	for (uint32_t i = 0; i < l->rest_count; i++)
-		if (l->rests[i].cid == cid && l->rests[i].until_ms >= now_ms)
+		if (l->rests[i].cid == cid && ledger_until_ms(l, &l->rests[i]) >= now_ms)
 			return true;
 	return false;
 }
@@ -217,6 +235,11 @@ static bool beats(const struct ledger *l, const struct entry *x, const struct en
 	return strcmp(x_key, y_key) < 0;
 }
 
+bool ledger_is_outside(const struct ledger *l, const struct entry *e)
+{
+	return e->has_visible && !cid_is_reserved(e->visible) && !cid_range_contains(l->range, e->visible);
+}
+
 bool ledger_is_content(const struct ledger *l, const struct entry *e)
 {
 	if (!e->has_visible || !cid_range_contains(l->range, e->visible))
@@ -236,11 +259,15 @@ static void judge(struct ledger *l, struct entry *e)
 	bool servable = e->present && e->wants && !e->started && !e->deleting && !e->unreadable;
 	bool needy = servable && !ledger_is_content(l, e);
 
-	if (needy && !e->needy)
+	if (needy && !e->needy) {
 		e->need = ++l->needs;
+		e->pause_ms = 0;
+	}
 	l->needy += needy;
 	l->needy -= e->needy;
 	e->needy = needy;
+	e->exhausted = e->exhausted && needy;
+	e->retry = e->retry && needy;
 }
 
 static void judge_all_that_show(struct ledger *l, uint32_t cid)
@@ -251,6 +278,37 @@ static void judge_all_that_show(struct ledger *l, uint32_t cid)
 		if (l->claims[i].cid == cid && e->has_visible && e->visible == cid)
 			judge(l, e);
 	}
+}
+
+/* ---- notices ---- */
+
+static void owe_outside(struct ledger *l, struct entry *e, bool owes)
+{
+	l->owed += owes;
+	l->owed -= e->owes_outside;
+	e->owes_outside = owes;
+}
+
+/* Once for each stay outside, of who has started. */
+static bool told_outside(struct ledger *l, struct entry *e, const struct notice *n)
+{
+	bool due = e->patchy || (e->started && ledger_is_outside(l, e) && e->visible == n->cid &&
+				 !e->outside_told && n->first);
+
+	owe_outside(l, e, false);
+	e->outside_told = true;
+	return due;
+}
+
+bool ledger_noticed(struct ledger *l, struct entry *e, const struct notice *n)
+{
+	if (n->kind == NOTICE_OUTSIDE)
+		return told_outside(l, e, n);
+	if (n->kind == NOTICE_EXHAUSTED) {
+		e->exhausted = true;
+		e->retry = false;
+	}
+	return true;
 }
 
 /* ---- what the process is told ---- */
@@ -317,8 +375,10 @@ static void take_facts(struct ledger *l, struct entry *e, const struct vmi *v)
 	show(l, e, v);
 	if (v->phase >= VMI_PHASE_SCHEDULED || v->was_scheduled)
 		e->started = true;
-	if (e->started && !was_started && e->has_visible)
+	if (e->started && !was_started && e->has_visible) {
 		mark_guest(e, ledger_claim(l, e, e->visible));
+		owe_outside(l, e, ledger_is_outside(l, e));
+	}
 	if (v->source_uid[0] != '\0')
 		e->source = object_serial_of(v->source_uid);
 	claim_source(l, e, 1);
@@ -390,6 +450,7 @@ static void forget(struct ledger *l, struct entry *e, uint64_t now_ms)
 	}
 	e->present = false;
 	judge(l, e);
+	owe_outside(l, e, false);
 	*e = (struct entry){0};
 	if (had_visible)
 		judge_all_that_show(l, before);
@@ -421,6 +482,24 @@ void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms)
 
 		if (e->present && e->list != l->list && e->version <= version)
 			forget(l, e, now_ms);
+	}
+}
+
+void ledger_set_range(struct ledger *l, const struct cid_range *range)
+{
+	l->range = range;
+	for (uint32_t i = 0; i < l->len; i++) {
+		struct entry *e = &l->entries[i];
+
+		if (!e->present)
+			continue;
+		judge(l, e);
+		e->retry = e->retry || e->exhausted;
+		e->exhausted = false;
+		if (!ledger_is_outside(l, e))
+			e->outside_told = false;
+		else if (e->started && !e->outside_told)
+			owe_outside(l, e, true);
 	}
 }
 

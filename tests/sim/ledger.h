@@ -36,6 +36,7 @@ struct entry {
 	int64_t created_s;
 	uint64_t second_ms; /* when the present second, and minute, of wishes began */
 	uint64_t minute_ms;
+	uint64_t pause_ms; /* no wish before that, as long as this period of need lasts */
 	uint32_t wishes_in_second;
 	uint32_t wishes_in_minute;
 	uint32_t list; /* number of the last list that named it */
@@ -58,10 +59,14 @@ struct entry {
 	bool patchy;  /* memory was short for a look at it, and no list has shown it since: nothing binds */
 	bool vague;   /* may have more CIDs as its guest's than are known here */
 	bool refused_falsely;
+	bool outside_told; /* that it has started with a CID outside the range, and no range since had that */
+	bool owes_outside; /* it is to be told that now */
+	bool exhausted;    /* it waits because the range had no free CID */
+	bool retry;        /* it did, and the range is another one */
 };
 
 struct rest {
-	uint64_t until_ms;
+	uint64_t since_ms;
 	uint32_t cid;
 	bool binds; /* it was bound before; else it may rest, and need not */
 };
@@ -82,6 +87,7 @@ struct ledger {
 	uint32_t list;
 	uint32_t needs; /* periods so far */
 	uint32_t needy; /* entries in need */
+	uint32_t owed;  /* entries with owes_outside */
 	bool blind;     /* the list under way showed an object without a readable UID */
 };
 
@@ -94,6 +100,18 @@ void ledger_seen(struct ledger *l, const struct object *o, const struct vmi *v, 
 void ledger_gone(struct ledger *l, const struct object *o, uint64_t now_ms);
 void ledger_list_started(struct ledger *l);
 void ledger_list_done(struct ledger *l, uint64_t version, uint64_t now_ms);
+
+/** Its quarantine has ended for what has rested long enough. */
+void ledger_ticked(struct ledger *l, uint64_t now_ms);
+
+/** Other settings. @range is borrowed until the next one. */
+void ledger_set_range(struct ledger *l, const struct cid_range *range);
+void ledger_set_quarantine(struct ledger *l, uint64_t quarantine_ms, uint64_t now_ms);
+
+/* ---- what it says ---- */
+
+/** A notice about @e. False: it should not have been given. */
+bool ledger_noticed(struct ledger *l, struct entry *e, const struct notice *n);
 
 /* ---- what it asks ---- */
 
@@ -119,11 +137,17 @@ bool ledger_binds(const struct ledger *l, const struct claim *c);
 /** An entry other than @e with a binding claim on @cid, or NULL. */
 const struct entry *ledger_other_owner(const struct ledger *l, const struct entry *e, uint32_t cid);
 
+/** When @r ends, as the quarantine is now. */
+uint64_t ledger_until_ms(const struct ledger *l, const struct rest *r);
+
 /** Whether @cid may not be used yet, because its last owner has gone too recently. */
 bool ledger_rests(const struct ledger *l, uint32_t cid, uint64_t now_ms);
 
 /** Whether anybody has a claim on @cid, binding or not, or it rests. */
 bool ledger_is_touched(const struct ledger *l, uint32_t cid, uint64_t now_ms);
+
+/** Whether @e shows a CID that could be given, if the range were another one. */
+bool ledger_is_outside(const struct ledger *l, const struct entry *e);
 
 /** Whether @e shows a valid CID that it may keep. */
 bool ledger_is_content(const struct ledger *l, const struct entry *e);

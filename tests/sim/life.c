@@ -278,6 +278,8 @@ static void on_next(struct sim *s, struct event *e)
 	process_trouble(s);
 	if (sim_strikes(s, FAULT_COMPACTED))
 		s->server.compacted = s->server.len;
+	if (sim_strikes(s, FAULT_SETTINGS))
+		settings_move(s);
 	if (--life->left == 0)
 		life->over = true;
 	else

@@ -15,6 +15,10 @@
 #define MAX_EDIT 100
 /* Renewals that have to fail in a row before the right to write ends. */
 #define RENEWALS_A_RIGHT 5
+/* Longest pause that the server is granted. */
+#define MAX_THROTTLED_MS 60000
+/* Shortest pause after an answer that leaves no hope for a quick new try. */
+#define MIN_PAUSE_MS 500
 
 /* ---- turns ---- */
 
@@ -27,7 +31,7 @@ static void send(struct process *p, const struct wish *w)
 {
 	static const struct answer not_sent = {.kind = ANSWER_LATER, .text = ""};
 	struct sim *s = p->sim;
-	struct author author = {.process = p->id};
+	struct author author = {.process = p->id, .setting = p->setting};
 	uint32_t need;
 
 	TRACE(s, p->name, "wishes %s %s/%s cid=%u", w->kind == WISH_READ ? "READ" : "PATCH", w->name, w->uid,
@@ -39,6 +43,7 @@ static void send(struct process *p, const struct wish *w)
 		return;
 	TRACE(s, p->name, "has no connection");
 	p->in_flight--;
+	p->throttled_until_ms = s->queue.now_ms + MAX_THROTTLED_MS;
 	ledger_settled(&p->ledger, object_serial_of(w->uid), w->cid, true, true);
 	allocator_answer(p->core, w->ticket, &not_sent, s->queue.now_ms);
 }
@@ -57,8 +62,10 @@ static void tick(struct process *p)
 {
 	uint64_t now_ms = p->sim->queue.now_ms;
 
-	if (allocator_deadline(p->core) <= now_ms)
-		allocator_tick(p->core, now_ms);
+	if (allocator_deadline(p->core) > now_ms)
+		return;
+	allocator_tick(p->core, now_ms);
+	ledger_ticked(&p->ledger, now_ms);
 }
 
 /* Who needs room does not wait for the next renewal. True: the Lease shows another term than before, so that
@@ -125,6 +132,7 @@ void process_see(struct process *p, const struct object *o, bool listed)
 	memory_begin(p);
 	allocator_vmi_seen(p->core, &p->look, listed, now_ms);
 	memory_end();
+	auditor_told(p);
 }
 
 void process_see_gone(struct process *p, const struct object *o)
@@ -138,6 +146,13 @@ void process_see_gone(struct process *p, const struct object *o)
 	memory_end();
 }
 
+struct entry *process_entry_of(const struct process *p, const struct notice *n)
+{
+	return n->uid[0] != '\0' && n->uid[0] != '?'
+		       ? ledger_entry(&p->ledger, object_serial_of(n->uid))
+		       : ledger_blind_entry(&p->ledger, object_slot_of(n->name));
+}
+
 static void on_notice(void *data, const struct notice *n)
 {
 	struct process *p = data;
@@ -147,8 +162,7 @@ static void on_notice(void *data, const struct notice *n)
 	auditor_notice(p, n);
 	if (n->kind != NOTICE_OUT_OF_MEMORY)
 		return;
-	e = n->uid[0] != '\0' && n->uid[0] != '?' ? ledger_entry(&p->ledger, object_serial_of(n->uid))
-						  : ledger_blind_entry(&p->ledger, object_slot_of(n->name));
+	e = process_entry_of(p, n);
 	if (e != NULL)
 		e->patchy = true;
 	p->relist = p->lossy = p->lossy_list = true;
@@ -194,12 +208,17 @@ void process_answered(struct process *p, const struct request *r)
 	char text[200];
 
 	p->in_flight--;
+	if (answer.kind == ANSWER_LATER)
+		p->throttled_until_ms = p->sim->queue.now_ms + MAX_THROTTLED_MS;
 	p->look.uid[0] = '\0';
 	TRACE(p->sim, p->name, "is answered %s %s", answer_names[answer.kind],
 	      answer.kind == ANSWER_OBJECT ? object_describe(&r->reply.object, text, sizeof(text)) : "");
 	if (r->kind == WISH_PATCH)
 		ledger_settled(&p->ledger, r->patch.serial, r->patch.cid,
 			       surely_not_applied(&r->reply, r->patch.cid), e != NULL);
+	if (e != NULL && (answer.kind == ANSWER_REFUSED || answer.kind == ANSWER_NOT_FOUND ||
+			  answer.kind == ANSWER_UNKNOWN))
+		e->pause_ms = p->sim->queue.now_ms + MIN_PAUSE_MS;
 	if (e != NULL && answer.kind == ANSWER_TEST_FAILED)
 		e->refused_falsely = !r->reply.genuine;
 	if (answer.kind == ANSWER_OBJECT) {
@@ -211,6 +230,7 @@ void process_answered(struct process *p, const struct request *r)
 	allocator_answer(p->core, r->ticket, &answer, p->sim->queue.now_ms);
 	memory_end();
 	p->settled = NULL;
+	auditor_told(p);
 	if (p->stopped && p->in_flight == 0)
 		process_kill(p);
 	else
@@ -365,6 +385,7 @@ void process_init(struct process *p, struct sim *s)
 	p->renewal = (struct event){.run = on_renewal};
 	p->timer = (struct event){.run = on_timer};
 	p->boot = (struct event){.run = on_boot};
+	p->told = (struct event){.run = settings_on_told};
 }
 
 void process_free(struct process *p)
@@ -377,9 +398,6 @@ void process_start(struct process *p)
 {
 	struct sim *s = p->sim;
 	struct allocator_options options = {
-		.range = &s->range,
-		.quarantine_ms = s->profile.quarantine_ms,
-		.max_in_flight = s->profile.window,
 		.rng = &p->rng,
 		.notice = on_notice,
 		.data = p,
@@ -389,15 +407,18 @@ void process_start(struct process *p)
 	(void)snprintf(p->name, sizeof(p->name), "p%u", p->id);
 	TRACE(s, p->name, "starts");
 	rng_init_seeded(&p->rng, s->profile.same_seed ? s->seed : rng_u64(&s->rng));
+	settings_give_first(p);
+	options.range = p->range;
+	options.quarantine_ms = p->ledger.quarantine_ms;
+	options.max_in_flight = p->window;
 	if (allocator_create(&p->core, &options) != 0)
 		abort();
-	ledger_reset(&p->ledger, &s->range, s->profile.quarantine_ms, s->profile.slots);
 	p->paused_until_ms = 0;
 	p->right_until_ms = 0;
 	p->gate_open = p->has_term = p->hurries = p->stopped = false;
 	p->relist = p->lossy = p->lossy_list = p->was_short = false;
 	p->in_flight = 0;
-	p->last_wish_ms = 0;
+	p->last_wish_ms = p->throttled_until_ms = 0;
 	p->settled = NULL;
 	view_start(p);
 	queue_at(&s->queue, &p->campaign, s->queue.now_ms + sim_below(s, s->profile.delay_ms * 2 + 1));
@@ -414,6 +435,7 @@ void process_kill(struct process *p)
 	allocator_free(p->core);
 	p->core = NULL;
 	view_stop(p);
+	settings_forget(p);
 	queue_cancel(&s->queue, &p->campaign);
 	queue_cancel(&s->queue, &p->renewal);
 	queue_cancel(&s->queue, &p->timer);
@@ -479,6 +501,7 @@ void process_repair(struct process *p)
 {
 	if (p->id == 0 || p->stopped)
 		return;
+	settings_tell(p, p->sim->queue.now_ms);
 	/* What nobody could tell from a missed deletion is cleared up by a list that shows all of it. */
 	if (p->sim->profile.chance[FAULT_FLAWED] > 0)
 		view_relist(p, p->sim->queue.now_ms);

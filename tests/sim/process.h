@@ -28,6 +28,12 @@ struct process {
 	struct rng rng;
 	uint64_t paused_until_ms;
 	struct view view;
+	/* its settings, as told */
+	uint32_t setting;
+	uint32_t window;
+	const struct cid_range *range; /* one of these; the other is gone, so that its use is found out */
+	struct cid_range ranges[2];
+	struct event told; /* it hears of others */
 	/* its permissions, as told */
 	bool gate_open;
 	bool has_term;
@@ -48,6 +54,7 @@ struct process {
 	struct event boot; /* it starts again */
 	uint32_t in_flight;
 	uint64_t last_wish_ms;
+	uint64_t throttled_until_ms; /* at the latest: the server has asked it to wait */
 	struct ledger ledger;
 	struct vmi look;               /* what the allocator is being shown */
 	const struct request *settled; /* whose answer it is being given, or NULL */
@@ -76,6 +83,9 @@ void process_turn(struct process *p);
 
 /** The answer to a request of this process has arrived. */
 void process_answered(struct process *p, const struct request *r);
+
+/** What the ledger of @p has of the VMI that @n is about, or NULL. */
+struct entry *process_entry_of(const struct process *p, const struct notice *n);
 
 /** One of the faults of a process, by chance. */
 void process_trouble(struct sim *s);

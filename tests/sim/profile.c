@@ -40,6 +40,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_WIPED] = "status removed",
 	[FAULT_FLAWED] = "unreadable",
 	[FAULT_COMPACTED] = "compacted",
+	[FAULT_SETTINGS] = "settings moved",
 };
 
 /* The most that a run may have of each, of 1,000. */
@@ -55,7 +56,7 @@ static const uint16_t worst[FAULT_COUNT] = {
 	[FAULT_PRESEEDED] = 300,    [FAULT_FOREIGN] = 60,      [FAULT_OVERWRITTEN] = 300,
 	[FAULT_CONTESTED] = 150,    [FAULT_WIPED] = 20,        [FAULT_FLAWED] = 40,
 	[FAULT_COMPACTED] = 20,     [FAULT_NO_MEMORY] = 40,    [FAULT_NOT_RENEWED] = 600,
-	[FAULT_TERM_EDITED] = 20,
+	[FAULT_TERM_EDITED] = 20,   [FAULT_SETTINGS] = 12,
 };
 
 static uint32_t below(struct rng *rng, uint32_t n)
@@ -179,6 +180,7 @@ static void draw_faults(struct profile *p, struct rng *rng)
 		draw_group(p, rng, FAULT_COMPACTED, FAULT_COMPACTED);
 	if (below(rng, 12) == 0)
 		draw_group(p, rng, FAULT_NO_MEMORY, FAULT_NO_MEMORY);
+	draw_group(p, rng, FAULT_SETTINGS, FAULT_SETTINGS);
 	if (below(rng, 8) == 0)
 		make_harsh(p);
 	if (p->processes == 1)

@@ -56,6 +56,7 @@ enum fault {
 	FAULT_WIPED,       /* a status is removed */
 	FAULT_FLAWED,      /* an object becomes unreadable */
 	FAULT_COMPACTED,   /* the server forgets the past */
+	FAULT_SETTINGS,    /* the settings change (settings.h) */
 	FAULT_COUNT,
 };
 
@@ -78,7 +79,7 @@ struct profile {
 	uint32_t slots;   /* names of VMIs */
 	uint32_t actions; /* things that happen in the cluster before it comes to rest */
 	uint32_t pace_ms; /* between two of them, on average */
-	uint32_t window;
+	uint32_t window;  /* at first, as are quarantine and range: settings.h */
 	uint32_t quarantine_ms;
 	uint32_t delay_ms;   /* of a message, at most, in good times */
 	uint32_t timeout_ms; /* after which a client gives up */

@@ -39,6 +39,7 @@ struct server {
 /** Who writes: one of our processes, or somebody else (process 0). */
 struct author {
 	uint32_t process;
+	uint32_t setting; /* settings that the process goes by */
 	bool overflow; /* the CID is from a stripe that is not the process's own, because that one was full */
 };
 

@@ -100,6 +100,7 @@ static void start(struct sim *s, uint64_t seed, enum trace_mode mode)
 	profile_draw(&s->profile, &s->rng);
 	if (cid_range_init(&s->range, p->min, p->max, p->excluded, p->excluded_count, NULL) != 0)
 		abort();
+	settings_start(s);
 	s->term = p->first_term;
 	s->holder = 0;
 	trace_reset(&s->trace, mode);
@@ -125,6 +126,8 @@ static void come_to_rest(struct sim *s)
 	/* Where that happens at all, it is most telling just before nothing else does. */
 	if (s->profile.chance[FAULT_TERM_EDITED] > 0)
 		process_edit_term(s);
+	if (s->profile.chance[FAULT_SETTINGS] > 0)
+		settings_move(s);
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++)
 		process_repair(&s->processes[i]);
 }
@@ -133,6 +136,7 @@ static void end(struct sim *s)
 {
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++)
 		process_kill(&s->processes[i]);
+	settings_end(s);
 	cid_range_free(&s->range);
 	s->tally.runs++;
 	s->tally.events += s->steps;

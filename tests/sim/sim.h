@@ -18,6 +18,7 @@
 #include "sim/profile.h"
 #include "sim/queue.h"
 #include "sim/server.h"
+#include "sim/settings.h"
 #include "sim/trace.h"
 
 /* Controllers that can be alive at the same time. */
@@ -38,7 +39,8 @@ struct sim_tally {
 struct sim {
 	uint64_t seed;
 	struct profile profile;
-	struct cid_range range;
+	struct cid_range range; /* the first; all later ones lie between its ends */
+	struct settings settings;
 	struct rng rng;
 	struct queue queue;
 	struct server server;
