@@ -245,3 +245,39 @@ the_plugin_shows_what_happened_while_a_watch_was_broken() {
 	kill "$watcher"
 	wait "$watcher" || fail "the watch ended with $?"
 }
+
+# The commands in the second column of the table, one a line.
+troubleshooting_commands() {
+	awk -F'|' '/^\| [^-w]/ { print $3 }' "$here/../../manifests/troubleshooting.md" | tr '\140' '\n' | grep '^kubectl ' | sort -u
+}
+
+forget_settings() {
+	settings null
+	delete "$hold_path"
+}
+
+# There are no pods in the test's cluster, and so neither logs of theirs nor a probe in one.
+it kube every_command_of_the_troubleshooting_table_runs
+every_command_of_the_troubleshooting_table_runs() {
+	local command status run=0
+	after=forget_settings
+	settings '{}'
+	kubectl create configmap -n kubevirt vsock-cid-controller-hold
+	kubectl apply -k "$manifests" >/dev/null 2>&1
+	start_ready_controller
+	"$vmis" create one 1 default
+	await "its CID" has_cid default one-1
+	kubectl get vmi -A -o json >"$folder/b.json"
+	while read -r command; do
+		[[ $command != *' logs '* && $command != *probe* && $command != *POD* && $command != *' edit '* ]] || continue
+		command=${command//NAME/one-1}
+		command=${command// CID/ $(cid_of default one-1)}
+		status=0
+		(cd -- "$folder" && PATH=$build:$PATH bash -c "$command" >out 2>err </dev/null) || status=$?
+		((status == 0)) || [[ $command == *vsock* && $status == 1 && ! -s $folder/err ]] ||
+			fail "$command: status $status: $(cat "$folder/err")"
+		run=$((run + 1))
+	done < <(troubleshooting_commands)
+	((run > 12)) || fail "only $run commands"
+	saw "$run commands"
+}
