@@ -176,7 +176,7 @@ start_kubevirt() {
 # takeover [OPTION]...: all of it, with a controller that leads.
 takeover() {
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller "$@"
 	await_mode takeover
 	await_metric kubevirt_vsock_holding_status 1

@@ -142,7 +142,7 @@ without_its_configmap_the_hold_is_open_for_good_and_kubevirt_decides() {
 	start_ready_controller
 	await_mode coexist "ConfigMap kubevirt/vsock-cid-controller-hold is not there"
 	await_metric kubevirt_vsock_cids_in_use 10 # KubeVirt's are adopted
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_mode takeover
 	await "the hold to be closed" hold_says on
 	"$vmis" create third 5 "${namespaces[@]}"
@@ -158,7 +158,7 @@ it kube the_leader_closes_a_hold_that_somebody_has_opened
 the_leader_closes_a_hold_that_somebody_has_opened() {
 	local data
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await "the hold to be closed" hold_says on
 	await_policies

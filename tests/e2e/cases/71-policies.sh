@@ -21,7 +21,7 @@ replaced() {
 # No controller and no KubeVirt: what the policies do alone, with the hold closed.
 policies_alone() {
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_policies
 }
 
@@ -261,7 +261,7 @@ it kube a_policy_that_was_edited_or_deleted_ends_takeover_until_it_is_put_back
 a_policy_that_was_edited_or_deleted_ends_takeover_until_it_is_put_back() {
 	local vap=validatingadmissionpolicies map=mutatingadmissionpolicies name
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await_mode takeover "the three admission policies are in force"
 	await "the hold to be closed" hold_says on

@@ -52,7 +52,7 @@ next_to_kubevirt_without_policies_it_observes_after_three_overwritten_cids() {
 	await "an event on a VMI" has_event e2e-a first-1 ForeignVSOCKCID
 	is_status /readyz 200 || fail "/readyz says $(status_of /readyz)"
 	# The policies make it try again at once.
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_mode takeover
 	await "an event on the KubeVirt CR" has_mode_event "mode takeover"
 	await "the hold to be closed" hold_says on

@@ -62,7 +62,7 @@ cids_that_tenants_seeded_before_the_install_are_replaced_before_the_start() {
 	end_stand_in virt-controller
 	stand_in virt-controller
 	follow_history
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await_mode takeover
 	await_policies

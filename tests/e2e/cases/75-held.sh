@@ -38,7 +38,7 @@ a_held_vmi_is_told_that_the_server_refuses_its_cid() {
 	message e2e-a refused-1 FailedSetVSOCKCID >>"$folder/saw"
 	mode_is takeover || fail "a refusal has changed the mode"
 	saw "$(patches_sent | wc -l) writes were refused"
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_running 2
 	audit_is_clean 2
 	given_by us refused 2
@@ -57,7 +57,7 @@ may_act_no_more() {
 it kube a_held_vmi_is_told_that_the_gate_is_off
 a_held_vmi_is_told_that_the_gate_is_off() {
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_policies
 	delete /apis/rbac.authorization.k8s.io/v1/namespaces/kubevirt/rolebindings/vsock-cid-controller-hold
 	set_gates '[]'
@@ -71,7 +71,7 @@ a_held_vmi_is_told_that_the_gate_is_off() {
 	await "the second to be told" says e2e-a held-2 FailedAllocateVSOCKCID "the VSOCK feature gate is off"
 	waits_in_scheduling e2e-a held-1
 	message e2e-a held-1 FailedAllocateVSOCKCID >>"$folder/saw"
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await "the hold to be opened" hold_says off
 	await_running 2
 	given_by kubevirt held 2

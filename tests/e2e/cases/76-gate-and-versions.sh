@@ -48,7 +48,7 @@ it kube from_kubevirt_1_10_on_the_hold_is_closed_without_a_listed_gate
 from_kubevirt_1_10_on_the_hold_is_closed_without_a_listed_gate() {
 	begin
 	set_gates '[]'
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await "the reason" gate_reason_is default_off
 	await "the hold to be open" hold_says nothing
@@ -105,7 +105,7 @@ on_kubernetes_1_34_with_its_beta_policies_takeover_gives_every_cid() {
 	local before
 	own_server "${beta_policies[@]}"
 	make_probes
-	apply "$overlays/takeover-v1beta1"
+	apply "$overlays/kubevirt-v1beta1"
 	start_ready_controller
 	await_mode takeover "the three admission policies are in force"
 	await_metric kubevirt_vsock_holding_status 1
@@ -134,7 +134,7 @@ it kube134 on_kubernetes_1_34_without_them_takeover_observes_and_says_so
 on_kubernetes_1_34_without_them_takeover_observes_and_says_so() {
 	own_server
 	# kubectl tells what the server does not know, and applies the rest.
-	! kubectl apply --server-side -k "$overlays/takeover" >"$folder/apply" 2>&1 || fail "it could be applied: $(cat "$folder/apply")"
+	! kubectl apply --server-side -k "$overlays/kubevirt" >"$folder/apply" 2>&1 || fail "it could be applied: $(cat "$folder/apply")"
 	grep -q 'no matches for kind "MutatingAdmissionPolicy"' "$folder/apply" || fail "$(cat "$folder/apply")"
 	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
 	start_ready_controller
@@ -187,7 +187,7 @@ it kube134 on_kubernetes_1_34_policies_that_are_stored_and_never_run_are_found_o
 on_kubernetes_1_34_policies_that_are_stored_and_never_run_are_found_out() {
 	local number=0
 	own_server --runtime-config=admissionregistration.k8s.io/v1beta1=true
-	apply "$overlays/takeover-v1beta1"
+	apply "$overlays/kubevirt-v1beta1"
 	start_ready_controller
 	await_mode takeover "the three admission policies are in force"
 	await "the hold to be closed" hold_says on

@@ -3,7 +3,7 @@
 
 it kube a_hold_stays_closed_while_controllers_come_and_go
 a_hold_stays_closed_while_controllers_come_and_go() {
-	hold_outlives_controllers "$overlays/takeover"
+	hold_outlives_controllers "$overlays/kubevirt"
 }
 
 # A server that starts refuses everything until it knows its RBAC rules.
@@ -11,7 +11,7 @@ it kube a_hold_stays_closed_while_the_api_server_comes_and_goes
 a_hold_stays_closed_while_the_api_server_comes_and_goes() {
 	local before round
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller "${patient[@]}"
 	await "the hold to be closed" hold_says on
 	before=$(hold_version)
@@ -31,7 +31,7 @@ a_hold_stays_closed_while_the_api_server_comes_and_goes() {
 it kube134 a_hold_stays_closed_while_controllers_come_and_go_on_kubernetes_1_34
 a_hold_stays_closed_while_controllers_come_and_go_on_kubernetes_1_34() {
 	own_server "${beta_policies[@]}"
-	hold_outlives_controllers "$overlays/takeover-v1beta1"
+	hold_outlives_controllers "$overlays/kubevirt-v1beta1"
 }
 
 # hold_outlives_controllers OVERLAY: who begins to lead before he has read the policies leaves the hold as it is.
@@ -67,7 +67,7 @@ it kube a_hold_stays_closed_where_the_leader_may_not_read_the_policies
 a_hold_stays_closed_where_the_leader_may_not_read_the_policies() {
 	local before
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await "the hold to be closed" hold_says on
 	await_policies
@@ -86,7 +86,7 @@ a_hold_stays_closed_where_the_leader_may_not_read_the_policies() {
 	await_running 5
 	given_by us held 5
 	is "version of the ConfigMap" "$before" "$(hold_version)"
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_mode takeover
 	is "version of the ConfigMap afterwards" "$before" "$(hold_version)"
 	stop_controller
@@ -96,7 +96,7 @@ a_hold_stays_closed_where_the_leader_may_not_read_the_policies() {
 it kube under_takeover_only_one_configmap_may_be_written
 under_takeover_only_one_configmap_may_be_written() {
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	may patch configmaps/vsock-cid-controller-hold --namespace kubevirt
 	may_not patch configmaps/another --namespace kubevirt
 	may_not patch configmaps/vsock-cid-controller-hold --namespace e2e-a
@@ -113,7 +113,7 @@ it kube of_two_replicas_only_the_leader_writes_the_hold_and_it_outlives_him
 of_two_replicas_only_the_leader_writes_the_hold_and_it_outlives_him() {
 	local round version
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_two "${quick[@]}"
 	await "the hold to be closed" hold_says on
 	await_policies
@@ -140,7 +140,7 @@ of_two_replicas_only_the_leader_writes_the_hold_and_it_outlives_him() {
 it kube whoever_does_not_want_takeover_opens_the_hold_or_says_that_it_is_closed
 whoever_does_not_want_takeover_opens_the_hold_or_says_that_it_is_closed() {
 	begin
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	start_ready_controller
 	await "the hold to be closed" hold_says on
 	stop_controller
@@ -179,7 +179,7 @@ it kube takeover_that_was_removed_works_again_after_a_restart_of_the_api_server
 takeover_that_was_removed_works_again_after_a_restart_of_the_api_server() {
 	own_server
 	make_probes
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_policies
 	# shellcheck disable=SC2046 # no path has a blank
 	delete $(takeover_objects)
@@ -188,6 +188,6 @@ takeover_that_was_removed_works_again_after_a_restart_of_the_api_server() {
 	await "sticky to be gone" sticky_is off
 	"$controlplane" stop "$server_dir"
 	"$controlplane" start "$server_dir"
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await_policies
 }
