@@ -40,12 +40,17 @@ apply() {
 
 # overlay COMPONENT...: prints a folder with the base and these.
 overlay() {
-	local to=$folder/overlay-$1 component
+	overlay_of "$manifests" "$@"
+}
+
+# overlay_of FOLDER COMPONENT...: prints a folder with that one and these.
+overlay_of() {
+	local to=$folder/overlay-${1##*/}-$2 component
 	mkdir -p "$to"
 	{
 		printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
-		printf -- '- %s\ncomponents:\n' "$(realpath --relative-to="$to" "$manifests")"
-		for component; do
+		printf -- '- %s\ncomponents:\n' "$(realpath --relative-to="$to" "$1")"
+		for component in "${@:2}"; do
 			printf -- '- %s\n' "$(realpath --relative-to="$to" "$components/$component")"
 		done
 	} >"$to/kustomization.yaml"

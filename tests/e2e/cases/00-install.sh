@@ -99,26 +99,3 @@ every_request_of_the_controller_is_allowed() {
 	is "requests refused" 0 "$(grep -cE ' 40[13]$' "$folder/requests" || true)"
 	sed 's/system:serviceaccount:kubevirt://' "$folder/requests" >>"$folder/saw"
 }
-
-# The overlay that manifests/README.md has for KubeVirt in the namespace cnv.
-it kube the_overlay_for_another_namespace_gives_the_rights_there
-the_overlay_for_another_namespace_gives_the_rights_there() {
-	local us=system:serviceaccount:cnv:vsock-cid-controller
-	own_server
-	ln -s "$(realpath "$manifests/..")" "$folder/manifests"
-	awk '/^```yaml$/ { block = 1; next } /^```$/ { block = 0 } block' "$manifests/../README.md" >"$folder/kustomization.yaml"
-	grep -q NamespaceTransformer "$folder/kustomization.yaml" || fail "manifests/README.md has no such overlay"
-	kubectl create namespace cnv >/dev/null
-	apply "$folder"
-	may patch configmaps/vsock-cid-controller-hold --namespace cnv
-	may update leases.coordination.k8s.io/vsock-cid-controller --namespace cnv
-	may watch virtualmachineinstances.kubevirt.io --all-namespaces
-	for verb in get list watch; do
-		may "$verb" configmaps/vsock-cid-controller --namespace kubevirt
-	done
-	may_not patch configmaps/vsock-cid-controller --namespace kubevirt
-	may_not patch configmaps/vsock-cid-controller-hold --namespace kubevirt
-	is "may act as KubeVirt's account there" true "$(may_act_as kubevirt-synchronization-controller)"
-	is "where hold looks" cnv "$(kubectl get validatingadmissionpolicybindings vsock-cid-controller-hold \
-		-o jsonpath='{.spec.paramRef.namespace}')"
-}
