@@ -52,10 +52,15 @@ yields() {
 	is "$1" "$2" "$actual"
 }
 
-# render FOLDER TO: as one JSON list, the way the server is told it.
+# objects_in FILE: as one JSON list.
+objects_in() {
+	kubectl create --dry-run=client --validate=false -o json -f "$1" | jq -sS '{items: map(.items? // [.]) | add}'
+}
+
+# render FOLDER TO: TO.yaml and TO.json.
 render() {
 	kubectl kustomize "$1" >"$2.yaml"
-	kubectl create --dry-run=client --validate=false -o json -f "$2.yaml" | jq -s '{items: map(.items? // [.]) | add}' >"$2.json"
+	objects_in "$2.yaml" >"$2.json"
 	is "objects in the JSON of $1" "$(grep -c '^kind: ' "$2.yaml")" "$(jq '.items | length' "$2.json")"
 }
 
@@ -171,11 +176,12 @@ every_variant_for_kubernetes_1_34_applies_whole_and_goes_without_a_trace() {
 
 it kube no_overlay_and_no_component_is_left_out_of_tests_and_readme
 no_overlay_and_no_component_is_left_out_of_tests_and_readme() {
-	local path name
+	local path name variants
+	variants=$(variants_136 && variants_134)
 	for path in "$overlays"/*/ "$components"/*/; do
 		name=$(basename "$(dirname "$path")")/$(basename "$path")
 		grep -qF "| \`$name\` |" "$manifests/../README.md" || fail "manifests/README.md does not list $name"
-		{ variants_136 && variants_134; } | grep -qwE -- "$name|${name#components/}" || fail "no variant has $name"
+		grep -qwE -- "$name|${name#components/}" <<<"$variants" || fail "no variant has $name"
 	done
 }
 
