@@ -145,12 +145,17 @@ variant_comes_and_goes() {
 	saw "$name: $(wc -l <"$as.before") objects"
 }
 
-# all_come_and_go VARIANTS
-all_come_and_go() {
-	local words
+# What overlays name that is neither Kubernetes' nor KubeVirt's.
+addons() {
 	kubectl apply -f "$here/../controlplane/crds/addons" >/dev/null
 	kubectl wait --for=condition=Established --timeout="${patience}s" crd/prometheusrules.monitoring.coreos.com >/dev/null
 	kubectl create namespace openshift-cnv >/dev/null
+}
+
+# all_come_and_go VARIANTS
+all_come_and_go() {
+	local words
+	addons
 	while read -ra words; do
 		variant_comes_and_goes "${words[@]}"
 	done <<<"$1"
@@ -201,14 +206,13 @@ without_the_prometheus_operator_kubevirt_applies_and_of_monitoring_only_the_rule
 	nothing_is_left
 }
 
-# OpenShift's namespace, which is that of KubeVirt there: the rights are where they are needed, and nowhere else.
-it kube the_overlay_for_openshift_gives_the_rights_in_its_namespace
-the_overlay_for_openshift_gives_the_rights_in_its_namespace() {
-	local us=system:serviceaccount:openshift-cnv:vsock-cid-controller
+# KubeVirt is in openshift-cnv there: the rights are where they are needed and nowhere else, and a controller with them takes over.
+it kube the_overlay_for_openshift_takes_over_in_its_namespace
+the_overlay_for_openshift_takes_over_in_its_namespace() {
+	local us=system:serviceaccount:openshift-cnv:vsock-cid-controller options
 	bare_server
-	kubectl apply -f "$here/../controlplane/crds/addons" >/dev/null
-	kubectl wait --for=condition=Established --timeout="${patience}s" crd/prometheusrules.monitoring.coreos.com >/dev/null
-	kubectl create namespace openshift-cnv >/dev/null
+	api DELETE "$kubevirt_path/kubevirt" >/dev/null
+	addons
 	apply "$overlays/openshift"
 	may patch configmaps/vsock-cid-controller-hold --namespace openshift-cnv
 	may update leases.coordination.k8s.io/vsock-cid-controller --namespace openshift-cnv
@@ -219,4 +223,39 @@ the_overlay_for_openshift_gives_the_rights_in_its_namespace() {
 		.metadata.annotations["openshift.io/required-scc"] == "restricted-v2" and
 		([.. | objects | select(has("runAsUser") or has("fsGroup") or has("seLinuxOptions"))] == [])' >/dev/null ||
 		fail "the SCC restricted-v2 would not let it in"
+	kubectl apply -f - >/dev/null <<-END
+		apiVersion: kubevirt.io/v1
+		kind: KubeVirt
+		metadata: {namespace: openshift-cnv, name: kubevirt-hyperconverged}
+		spec: {configuration: {developerConfiguration: {featureGates: [VSOCK]}}}
+	END
+	kubectl create clusterrolebinding --clusterrole=kubevirt-synchronization-controller \
+		--serviceaccount=openshift-cnv:kubevirt-synchronization-controller kubevirt-is-in-openshift-cnv
+	deployed "${kubevirt_path/namespaces\/kubevirt/namespaces\/openshift-cnv}/kubevirt-hyperconverged"
+	"$controlplane" token "$server_dir" openshift-cnv vsock-cid-controller >"$server_dir/sa.token"
+	mapfile -t options < <(arguments "$overlays/openshift")
+	start_ready_controller "${options[@]}"
+	await_mode takeover
+	hold_path=${hold_path/namespaces\/kubevirt/namespaces\/openshift-cnv}
+	await "the hold to be closed" hold_says on
+	"$vmis" create one 5 "${namespaces[@]}"
+	await "all to be served" all_served
+	audit_is_clean 5
+	end_well
+}
+
+# One node is enough, an image that no registry has, and nothing keeps the node from being drained.
+it kube the_overlay_for_developers_fits_a_cluster_of_one_node
+the_overlay_for_developers_fits_a_cluster_of_one_node() {
+	local options
+	render "$overlays/dev" "$folder/dev"
+	jq -e '.items as $all | .items[] | select(.kind == "Deployment").spec |
+		.replicas == 1 and (.template.spec | .priorityClassName == null and
+			.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution == null and
+			.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution == null and
+			(.containers[0] | .image == "vsock-cid-controller:dev" and .imagePullPolicy == "Never" and
+				(.args | contains(["--log-level=debug"])))) and
+		all($all[]; .kind != "PodDisruptionBudget")' "$folder/dev.json" >/dev/null || fail "$(cat "$folder/dev.yaml")"
+	mapfile -t options < <(jq -r '.items[] | select(.kind == "Deployment").spec.template.spec.containers[0].args[]' "$folder/dev.json")
+	"$program" "${options[@]}" --version || fail "the program does not take ${options[*]}"
 }
