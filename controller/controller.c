@@ -80,6 +80,7 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 		.gate_reason = c->verdict.reason,
 		.mode = mode_of(&c->mode),
 		.mode_reason = c->mode_reason,
+		.takeover_wanted = mode_wants_takeover(&c->mode, takeover_is_installed(c->takeover)),
 		.policies_in_force = mode_policies_work(&c->mode),
 		.holding = takeover_is_holding(c->takeover),
 		.write_as = c->write_as,
@@ -98,8 +99,7 @@ static void on_request(void *data, const char *method, int code, double seconds)
 {
 	struct controller *c = data;
 
-	(void)seconds;
-	exporter_request(c->exporter, method, code);
+	exporter_request(c->exporter, method, code, seconds);
 }
 
 /* ---- start ---- */

@@ -1,6 +1,7 @@
 #include "controller/exporter.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum plain_metric {
 	STRIPE_SIZE,
 	STRIPE_USED,
 	GATE,
+	WANTED,
 	POLICIES,
 	HOLDING,
 	LEADING,
@@ -80,6 +82,9 @@ static const struct metrics_spec plain_specs[PLAIN_COUNT] = {
 	[GATE] = {"kubevirt_vsock_feature_gate_enabled",
 		  "1 while CIDs may be given, by the feature gate or its override.", METRICS_GAUGE, NULL,
 		  NULL, 0},
+	[WANTED] = {"kubevirt_vsock_takeover_wanted_status",
+		    "1 where mode takeover is asked for, or one of its policies is installed.", METRICS_GAUGE,
+		    NULL, NULL, 0},
 	[POLICIES] = {"kubevirt_vsock_policies_in_force",
 		      "1 while the three admission policies of mode takeover are all in force.",
 		      METRICS_GAUGE, NULL, NULL, 0},
@@ -114,6 +119,10 @@ static const char *const result_names[NOTICE_COUNT] = {
 static const double duration_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 					  1,     2.5,  5,     10,   30,  60,   300};
 
+/* Requests end after 30 s at the latest. */
+static const double latency_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+					 0.25,  0.5,    1,     2.5,  5,     10,   30};
+
 struct exporter {
 	struct metrics_registry *registry;
 	struct process_metrics process;
@@ -126,6 +135,7 @@ struct exporter {
 	struct metrics_family *modes;
 	struct metrics_family *gate_reasons;
 	struct metrics_family *requests;
+	struct metrics_family *latency;
 	char *host;
 };
 
@@ -145,6 +155,16 @@ static bool declare_all(struct exporter *e)
 		.type = METRICS_HISTOGRAM,
 		.buckets = duration_buckets,
 		.bucket_count = ARRAY_LEN(duration_buckets),
+	};
+	static const char *const method[] = {"method", NULL};
+	static const struct metrics_spec latency = {
+		.name = "kubevirt_rest_client_request_latency_seconds",
+		.help = "Time of requests to the API server; lists and watches, which are streamed, are left "
+			"out.",
+		.type = METRICS_HISTOGRAM,
+		.labels = method,
+		.buckets = latency_buckets,
+		.bucket_count = ARRAY_LEN(latency_buckets),
 	};
 	static const char *const result[] = {"result", NULL};
 	static const char *const restart[] = {"resource", "reason", NULL};
@@ -180,9 +200,10 @@ static bool declare_all(struct exporter *e)
 	e->requests =
 		declare(e, "kubevirt_rest_client_requests_total",
 			"Requests to the API server, by status code and method.", METRICS_COUNTER, request);
-	if (build == NULL || histogram == NULL || e->allocations == NULL || e->list_restarts == NULL ||
-	    e->watch_restarts == NULL || e->synced == NULL || e->requests == NULL || e->modes == NULL ||
-	    e->gate_reasons == NULL)
+	e->latency = metrics_declare(e->registry, &latency);
+	if (build == NULL || histogram == NULL || e->latency == NULL || e->allocations == NULL ||
+	    e->list_restarts == NULL || e->watch_restarts == NULL || e->synced == NULL ||
+	    e->requests == NULL || e->modes == NULL || e->gate_reasons == NULL)
 		return false;
 	metrics_set(metrics_series(build, LABELS(version_text)), 1);
 	e->duration = metrics_series(histogram, NULL);
@@ -228,13 +249,15 @@ void exporter_notice(struct exporter *e, const struct notice *n)
 		metrics_add(e->plain[UNREADABLE_OBJECTS], 1);
 }
 
-void exporter_request(struct exporter *e, const char *method, int code)
+void exporter_request(struct exporter *e, const char *method, int code, double seconds)
 {
 	char text[16] = "<error>";
 
 	if (code != 0)
 		(void)snprintf(text, sizeof(text), "%d", code);
 	metrics_add(metrics_series(e->requests, LABELS(text, method, e->host)), 1);
+	if (!isnan(seconds))
+		metrics_observe(metrics_series(e->latency, LABELS(method)), seconds);
 }
 
 void exporter_restart(struct exporter *e, const char *resource, bool watch, const char *reason)
@@ -271,6 +294,7 @@ int exporter_write(struct exporter *e, const struct exporter_snapshot *now, stru
 		[STRIPE_SIZE] = (double)vmis->stripe_size,
 		[STRIPE_USED] = (double)vmis->stripe_used,
 		[GATE] = now->gate_open,
+		[WANTED] = now->takeover_wanted,
 		[POLICIES] = now->policies_in_force,
 		[HOLDING] = now->holding,
 		[LEADING] = now->leading,

@@ -25,6 +25,7 @@ struct exporter_snapshot {
 	enum gate_reason gate_reason;
 	enum mode mode;
 	const char *mode_reason; /* borrowed */
+	bool takeover_wanted;
 	bool policies_in_force;
 	bool holding;         /* VMIs do not start before they have a CID */
 	const char *write_as; /* the user to act as, "" for nobody else; borrowed */
@@ -43,8 +44,8 @@ int exporter_create(struct exporter **out, const char *host);
 /** Something happened to a VMI. */
 void exporter_notice(struct exporter *e, const struct notice *n);
 
-/** A request has ended; @code 0: without an answer. */
-void exporter_request(struct exporter *e, const char *method, int code);
+/** A request has ended after so many @seconds (NaN: they say nothing); @code 0: without an answer. */
+void exporter_request(struct exporter *e, const char *method, int code, double seconds);
 
 /** A list (or discovery) or a watch of @resource has to be started again. @reason: a static string. */
 void exporter_restart(struct exporter *e, const char *resource, bool watch, const char *reason);

@@ -142,6 +142,11 @@ enum mode mode_of(const struct mode_core *m)
 	return in_force && m->choice != MODE_CHOOSE_COEXIST ? MODE_TAKEOVER : MODE_COEXIST;
 }
 
+bool mode_wants_takeover(const struct mode_core *m, bool installed)
+{
+	return m->choice == MODE_CHOOSE_TAKEOVER || (m->choice == MODE_AUTO && installed);
+}
+
 bool mode_campaigns(const struct mode_core *m)
 {
 	return m->choice != MODE_CHOOSE_OBSERVE;

@@ -106,6 +106,9 @@ bool mode_has_fallen(const struct mode_core *m);
 /** They are in force, as far as is known. */
 bool mode_policies_work(const struct mode_core *m);
 
+/** Somebody wants mode takeover: by --mode, or, where that leaves it open, by a policy that is @installed. */
+bool mode_wants_takeover(const struct mode_core *m, bool installed);
+
 /** Whether this process takes part in the election at all: not where it was told to observe. */
 bool mode_campaigns(const struct mode_core *m);
 

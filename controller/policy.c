@@ -242,13 +242,17 @@ bool policy_set_holds(const struct policy_set *p)
 	return p->as_built[POLICY_HOLD] && p->as_built[POLICY_HOLD_BINDING];
 }
 
+bool policy_set_is_installed(const struct policy_set *p)
+{
+	for (int i = 0; i < POLICY_OBJECTS; i++)
+		if (p->there[i])
+			return true;
+	return false;
+}
+
 bool policy_set_is_in_vain(const struct policy_set *p)
 {
-	bool wanted = false;
-
-	for (int i = 0; i < POLICY_OBJECTS; i++)
-		wanted = wanted || p->there[i];
-	return wanted && p->unserved[POLICY_MUTATING];
+	return policy_set_is_installed(p) && p->unserved[POLICY_MUTATING];
 }
 
 bool policy_set_is_hidden(const struct policy_set *p)

@@ -71,8 +71,10 @@ bool policy_set_known(const struct policy_set *p);
 /** Whether hold and its binding are there and as they should be. */
 bool policy_set_holds(const struct policy_set *p);
 
-/** Whether there is one of ours, on a server that does not have mutating policies: somebody wants them to be
- * in force, and they never can. */
+/** Whether there is one of ours, be it as it should be or not: somebody wants them to be in force. */
+bool policy_set_is_installed(const struct policy_set *p);
+
+/** That, on a server that does not have mutating policies: they never can be. */
 bool policy_set_is_in_vain(const struct policy_set *p);
 
 /** Whether a resource may not be read, although the server has it. */

@@ -280,6 +280,11 @@ bool takeover_is_holding(const struct takeover *t)
 	return t->parameter.there && t->parameter.closed && policy_set_holds(t->policies);
 }
 
+bool takeover_is_installed(const struct takeover *t)
+{
+	return policy_set_is_installed(t->policies);
+}
+
 /* ---- opening and closing the hold ---- */
 
 static void maybe_closed(struct takeover *t);

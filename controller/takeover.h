@@ -58,6 +58,9 @@ void takeover_follow(struct takeover *t, enum takeover_hold wanted, uint64_t now
 /** VMIs without a CID are kept from becoming Scheduled, as far as is known. */
 bool takeover_is_holding(const struct takeover *t);
 
+/** One of the policies is there, as far as is known. */
+bool takeover_is_installed(const struct takeover *t);
+
 /** Cancels what is under way, then @cb from the loop. */
 void takeover_close(struct takeover *t, void (*cb)(void *data), void *data);
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct attempt {
 	struct buf body;      /* of an ordinary call's answer, or of a failure */
 	uint64_t deadline_ms; /* boot clock; 0 = none */
 	uint64_t sent_ns;
+	bool streaming;
 	bool retried;
 	bool canceled;
 	bool success; /* the answer's status is 2xx */
@@ -227,7 +229,7 @@ static void on_done(struct http_request *http, const struct http_result *result)
 
 	if (c->observer != NULL)
 		c->observer(c->observer_data, http->method, result->status,
-			    (double)(uv_hrtime() - a->sent_ns) / 1e9);
+			    a->streaming ? NAN : (double)(uv_hrtime() - a->sent_ns) / 1e9);
 	if (result->status == HTTP_UNAUTHORIZED && result->error == 0 && attempt_retry(a))
 		return;
 	attempt_finish(a, result);
@@ -244,6 +246,7 @@ static struct attempt *attempt_new(struct kube_client *c, struct kube_call *call
 		return NULL;
 	a->client = c;
 	a->call = call;
+	a->streaming = call->on_data != NULL;
 	buf_init(&a->body, MAX_FAILURE);
 	if (asprintf(&a->url, "%s%s", c->server, call->path) < 0)
 		a->url = NULL;

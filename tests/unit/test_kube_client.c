@@ -96,6 +96,7 @@ START_TEST(a_failure_is_classified_for_ordinary_and_streaming_calls)
 		ck_assert(p.answer.retry_after);
 		ck_assert_uint_eq(p.answer.retry_after_s, 4);
 		ck_assert_uint_eq(p.stream.len, 0);
+		ck_assert_int_eq(isnan(rig.observed_seconds) != 0, streaming);
 		probe_free(&p);
 	}
 	close_both();

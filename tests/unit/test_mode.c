@@ -56,6 +56,9 @@ START_TEST(the_mode_follows_from_choice_and_policies)
 		given(cases[i].choice, MODE_POLICIES_IN_FORCE);
 		ck_assert_int_eq(mode_of(&m), cases[i].in_force);
 		ck_assert_int_eq(mode_campaigns(&m), cases[i].choice != MODE_CHOOSE_OBSERVE);
+		ck_assert_int_eq(mode_wants_takeover(&m, false), cases[i].choice == MODE_CHOOSE_TAKEOVER);
+		ck_assert_int_eq(mode_wants_takeover(&m, true),
+				 cases[i].choice == MODE_CHOOSE_TAKEOVER || cases[i].choice == MODE_AUTO);
 	}
 }
 END_TEST

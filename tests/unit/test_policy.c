@@ -139,12 +139,14 @@ START_TEST(on_a_server_without_mutating_policies_they_are_in_vain)
 	ck_assert(!policy_set_in_force(set, why, sizeof(why)));
 	ck_assert_ptr_nonnull(strstr(why, "has no mutatingadmissionpolicies"));
 	ck_assert(policy_set_is_in_vain(set));
+	ck_assert(policy_set_is_installed(set));
 	ck_assert(!policy_set_is_hidden(set));
 	policy_set_list_started(set, POLICY_VALIDATING);
 	policy_set_list_done(set, POLICY_VALIDATING);
 	policy_set_list_started(set, POLICY_VALIDATING_BINDINGS);
 	policy_set_list_done(set, POLICY_VALIDATING_BINDINGS);
 	ck_assert(!policy_set_is_in_vain(set));
+	ck_assert(!policy_set_is_installed(set));
 	expect_lacking("ValidatingAdmissionPolicy vsock-cid-controller-guard is not installed");
 	done();
 }
