@@ -235,6 +235,13 @@ $(BENCH_BIN): $(BENCH_SUPPORT) $(LIBBENCH)
 $(BUILD)/tests/unit/test_bench: LIBS := $(LIBBENCH) $(LIBVSOCK) $(LIBS)
 $(BUILD)/tests/unit/test_bench: $(LIBBENCH)
 
+# --- tests/monitoring: the dashboard as a picture, with the means of tests/bench.
+PICTURE_BIN := $(BUILD)/tests/monitoring/picture
+
+$(PICTURE_BIN): $(call objs,tests/monitoring/picture.c $(wildcard lib/base/*.c)) $(LIBBENCH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench bench-build
 bench: ## measure beside the peers and the raw server (an hour; BENCH_ROUNDS=6, BENCH_ONLY=word, BENCH_QUICK=1)
 	@$(DEPS) build test
@@ -282,7 +289,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build sim-build e2e-build hotpath-build bench-build $(CONTRACT_BIN) $(FUZZ_BIN)
+test-build: all unit-build demo-build sim-build e2e-build hotpath-build bench-build $(PICTURE_BIN) $(CONTRACT_BIN) $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
@@ -315,6 +322,7 @@ test: ## every test that can run here, the real kube-apiserver included
 	  e2e-kube='tests/e2e/run.sh $(BUILD) kube' \
 	  e2e-kube134='tests/e2e/run.sh $(BUILD) kube134' \
 	  monitoring='tests/monitoring/run.sh $(BUILD)' \
+	  monitoring-e2e='tests/monitoring/e2e.sh $(BUILD)' \
 	  image='tests/image/run.sh $(BUILD)' \
 	  instructions='tests/bench/guard.sh' \
 	  bench='BENCH_QUICK=1 BENCH_ROUNDS=1 BENCH_PEERS=no BENCH_ONLY=gate tests/bench/run.sh $(BUILD) && echo 1 passed, 0 failed' \

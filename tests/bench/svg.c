@@ -7,20 +7,22 @@ static const char style[] =
 	"text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu "
 	"Sans',sans-serif;font-size:12px;fill:#1f2328}\n"
 	".title{font-size:16px;font-weight:600}\n"
+	".head{font-weight:600}\n"
 	".note{font-size:11px;fill:#59636e}\n"
 	".value{font-size:11px}\n"
 	".card{fill:#fff;stroke:#d0d7de}\n"
 	".grid{stroke:#e1e5ea}\n"
 	".whisker{stroke:#1f2328;stroke-opacity:.55}\n"
 	"path{fill:none;stroke-width:2}\n"
+	".thin{stroke-width:1.3}\n"
 	"@media (prefers-color-scheme:dark){\n"
 	"text{fill:#e6edf3}.note{fill:#9198a1}.card{fill:#0d1117;stroke:#3d444d}.grid{stroke:#262c36}"
 	".whisker{stroke:#e6edf3}\n"
 	"}\n"
 	"</style>\n";
 
-static const char *const colours[SVG_COLOURS] = {"#2f81f7", "#e0823d", "#2da58e",
-						 "#8b949e", "#a371f7", "#d4679a"};
+static const char *const colours[SVG_COLOURS] = {"#2f81f7", "#e0823d", "#2da58e", "#8b949e",
+						 "#a371f7", "#d4679a", "#b59a00", "#5b6ee1"};
 
 static const char *colour_of(unsigned int colour)
 {
@@ -116,10 +118,21 @@ void svg_dot(struct svg *s, double x, double y, unsigned int colour)
 			   colour_of(colour)));
 }
 
-void svg_path(struct svg *s, const double *x, const double *y, size_t n, unsigned int colour)
+static void path(struct svg *s, const char *look, const double *x, const double *y, size_t n,
+		 unsigned int colour)
 {
-	note(s, buf_printf(s->out, "<path stroke=\"%s\" d=\"", colour_of(colour)));
+	note(s, buf_printf(s->out, "<path%s stroke=\"%s\" d=\"", look, colour_of(colour)));
 	for (size_t i = 0; i < n; i++)
 		note(s, buf_printf(s->out, "%s%.1f %.1f", i == 0 ? "M" : " L", x[i], y[i]));
 	note(s, buf_add_str(s->out, "\"/>\n"));
+}
+
+void svg_path(struct svg *s, const double *x, const double *y, size_t n, unsigned int colour)
+{
+	path(s, "", x, y, n, colour);
+}
+
+void svg_thin_path(struct svg *s, const double *x, const double *y, size_t n, unsigned int colour)
+{
+	path(s, " class=\"thin\"", x, y, n, colour);
 }

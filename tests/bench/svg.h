@@ -14,12 +14,13 @@ enum svg_anchor { SVG_LEFT, SVG_MIDDLE, SVG_RIGHT };
 
 /* Names of looks; the style sheet is in svg.c. */
 #define SVG_TITLE "title"
+#define SVG_HEAD  "head" /* of a part */
 #define SVG_NOTE  "note"
 #define SVG_LABEL "label"
 #define SVG_VALUE "value"
 
 /* Series have colours of their own, which both themes show well. */
-#define SVG_COLOURS 6
+#define SVG_COLOURS 8
 
 struct svg {
 	struct buf *out;
@@ -40,5 +41,6 @@ void svg_whisker(struct svg *s, double x1, double y1, double x2, double y2);
 void svg_dot(struct svg *s, double x, double y, unsigned int colour);
 /** A line through @n points: x[0], y[0], ... */
 void svg_path(struct svg *s, const double *x, const double *y, size_t n, unsigned int colour);
+void svg_thin_path(struct svg *s, const double *x, const double *y, size_t n, unsigned int colour);
 
 #endif

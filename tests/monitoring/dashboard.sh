@@ -1,0 +1,153 @@
+# dashboard.sh: is the dashboard right, and has each of its queries an answer? Sourced by e2e.sh, and asked when all conditions
+# have come and gone.
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
+
+dashboard=$monitoring/dashboard.json
+
+# What Grafana would put in for its variables. The interval is four scrapes at least.
+rate_interval=10s
+
+substitute() {
+	sed -e "s/\\\$namespace/kubevirt/g; s/\\\$__rate_interval/$rate_interval/g"
+}
+
+# Panels as JSON, a line each; rows are none.
+panels() {
+	jq -c '.panels[] | select(.type != "row")' "$dashboard"
+}
+
+every_query() {
+	local panel
+	run "the dashboard has panels with queries and descriptions" panels_are_complete
+	run "it names no data source and no namespace of its own" nothing_is_hard_coded
+	run "its metrics, and those of the rules, are in /metrics" metrics_are_there
+	run "its variables have values" variables_have_values
+	run "kustomize makes a ConfigMap of it, as Grafana's sidecar looks for" is_in_a_configmap
+	run "the line for OpenShift leaves panels that its console knows" fits_openshift
+	mkdir -p "$work/answers"
+	while IFS= read -r panel; do
+		run "panel $(jq -r .id <<<"$panel"): $(jq -r .title <<<"$panel")" answers "$panel"
+	done < <(panels)
+	run "the dashboard is drawn from these answers" is_drawn
+}
+
+panels_are_complete() {
+	local wanting
+	panels >"$folder/panels"
+	(($(wc -l <"$folder/panels") >= 20)) || fail "too few panels"
+	wanting=$(jq -r 'select((.targets // [] | length) == 0 or any(.targets[]; (.expr // "") == "") or (.description // "") == "" or
+		(.title // "") == "") | .id' "$folder/panels")
+	[[ ! $wanting ]] || fail "panels that lack a query, title or description: $wanting"
+	is "panels that share an id" "" "$(jq -r .id "$folder/panels" | sort | uniq -d)"
+	saw "$(wc -l <"$folder/panels") panels, $(jq -r '.targets[].expr' "$folder/panels" | wc -l) queries"
+}
+
+nothing_is_hard_coded() {
+	is "data sources" '${datasource}' "$(jq -r '[.. | .datasource?.uid? // empty] | unique[]' "$dashboard")"
+	is "queries without a data source" 0 "$(panels | jq -s '[.[].targets[] | select(.datasource.uid == null)] | length')"
+	is "uid of the dashboard" null "$(jq -c .uid "$dashboard")"
+	# Every selector has the variable.
+	panels | jq -r '.targets[].expr' >"$folder/queries"
+	is "metrics" "$(metric_names <"$folder/queries" | wc -l)" "$(grep -o '{namespace="$namespace"[,}]' "$folder/queries" | wc -l)"
+	is "queries that name a namespace" 0 "$(grep -cE 'namespace="[^$]' "$folder/queries" || true)"
+}
+
+# Names of the metrics in the queries that come in: what is no function, no keyword, no label and no text.
+metric_names() {
+	sed -E 's/"[^"]*"//g; s/\{[^}]*\}//g; s/\[[^]]*\]//g; s/\b(by|without|on|ignoring|group_left|group_right) *\([^)]*\)//g' |
+		grep -oE '[a-zA-Z_:][a-zA-Z0-9_:]* *\(?' | grep -v '(' | sed 's/ *$//' | grep -vxE 'and|or|unless|bool|offset'
+}
+
+# What a replica says that it has; of a histogram, what Prometheus makes of it.
+metrics_of() {
+	of "$1"
+	get /metrics | awk '$1 == "#" && $2 == "TYPE" {
+		if ($4 != "histogram") print $3
+		else print $3 "_bucket\n" $3 "_sum\n" $3 "_count"
+	}'
+}
+
+metrics_are_there() {
+	{
+		metrics_of a
+		metrics_of b
+		sed -n 's/^ *- record: //p' "$monitoring/recording.yaml"
+		echo ALERTS # Prometheus's own
+	} | sort -u >"$folder/have"
+	{
+		panels | jq -r '.targets[].expr'
+		sed -nE "s/^ *expr: '?(.*[^'])'?\$/\1/p" "$monitoring/alerts.yaml" "$monitoring/recording.yaml" | sed "s/''/'/g"
+	} | metric_names | sort -u >"$folder/need"
+	(($(wc -l <"$folder/need") > 30)) || fail "only these were found: $(cat "$folder/need")"
+	comm -13 "$folder/have" "$folder/need" >"$folder/lacking"
+	[[ ! -s $folder/lacking ]] || fail "there is no metric $(paste -sd ' ' "$folder/lacking")"
+	saw "$(wc -l <"$folder/need") metrics are used of $(wc -l <"$folder/have")"
+}
+
+variables_have_values() {
+	local query name label
+	is "variables" "datasource namespace" "$(jq -r '[.templating.list[].name] | join(" ")' "$dashboard")"
+	is "kind of the data source" prometheus "$(jq -r '.templating.list[0].query' "$dashboard")"
+	query=$(jq -r '.templating.list[1].query.query' "$dashboard")
+	[[ $query =~ ^label_values\(([a-z_]+),\ ([a-z]+)\)$ ]] || fail "not understood: $query"
+	is "$query" '["kubevirt"]' "$(ask "label/${BASH_REMATCH[2]}/values" "match[]=${BASH_REMATCH[1]}" | jq -c .)"
+	is "variables that are used" '$__rate_interval $namespace' \
+		"$(panels | jq -r '.targets[].expr' | grep -oE '\$[a-z_]+' | sort -u | paste -sd ' ')"
+}
+
+is_in_a_configmap() {
+	mkdir "$folder/overlay"
+	cat >"$folder/overlay/kustomization.yaml" <<-END
+		apiVersion: kustomize.config.k8s.io/v1beta1
+		kind: Kustomization
+		components: [$(realpath --relative-to="$folder/overlay" "$monitoring")]
+	END
+	kubectl kustomize "$folder/overlay" >"$folder/objects"
+	kubectl create --dry-run=client --output json --filename <(awk '/^kind: ConfigMap$/ { found = 1 } { text = text $0 "\n" }
+		/^---$/ { if (found) exit; text = "" } END { printf "%s", text }' "$folder/objects") >"$folder/configmap"
+	is "name" "kubevirt/vsock-cid-controller-dashboard" "$(jq -r '.metadata | "\(.namespace)/\(.name)"' "$folder/configmap")"
+	is "label" 1 "$(jq -r .metadata.labels.grafana_dashboard "$folder/configmap")"
+	diff "$dashboard" <(jq -j '.data["vsock-cid-controller.json"]' "$folder/configmap")
+}
+
+fits_openshift() {
+	local filter
+	filter=$(sed -n "/jq '/,/'/ { s/.*jq '//; s/'.*//; p }" "$monitoring/README.md")
+	jq "$filter" "$dashboard" >"$folder/openshift.json"
+	is "types" "graph row singlestat" "$(jq -r '[.panels[].type] | unique | join(" ")' "$folder/openshift.json")"
+}
+
+# answers PANEL: each of its queries has values, now where that is what is shown, else over the whole run.
+answers() {
+	local id i query count
+	id=$(jq -r .id <<<"$1")
+	count=$(jq '.targets | length' <<<"$1")
+	for ((i = 0; i < count; i++)); do
+		query=$(jq -r ".targets[$i].expr" <<<"$1" | substitute)
+		[[ $query != *'$'* ]] || fail "a variable is left: $query"
+		ask query_range query="$query" start="$began" end="$EPOCHSECONDS" step=2 >"$work/answers/$id-$i.json" || fail "$query"
+		has_values "$work/answers/$id-$i.json" || fail "empty: $query"
+		if jq -e ".targets[$i].instant" <<<"$1" >/dev/null; then
+			ask query query="$query" | jq -e '.result | length > 0' >/dev/null || fail "empty now: $query"
+		fi
+		saw "$(jq '.result | length' "$work/answers/$id-$i.json") series: $query"
+	done
+}
+
+has_values() {
+	jq -e 'any(.result[].values[][1]; . != "NaN")' "$1" >/dev/null
+}
+
+# The dashboard as a picture, small enough for a README.
+is_drawn() {
+	local title
+	"$build/tests/monitoring/picture" "$dashboard" "$work/answers" \
+		"$(date -u +%F): $(promtool --version 2>&1 | awk '{ print "Prometheus " $3; exit }') and two replicas on the real kube-apiserver;\
+ each alert was made to fire and to clear, with its minutes cut to seconds" >"$evidence/dashboard.svg"
+	while IFS= read -r title; do
+		grep -qF ">$(sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g' <<<"$title")<" "$evidence/dashboard.svg" || fail "panel $title is not there"
+	done < <(jq -r '.panels[].title' "$dashboard")
+	(($(stat -c %s "$evidence/dashboard.svg") < 150000)) || fail "too large"
+	[[ ! $picture ]] || cp "$evidence/dashboard.svg" "$picture"
+	saw "$evidence/dashboard.svg: $(stat -c %s "$evidence/dashboard.svg") bytes"
+}
