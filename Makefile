@@ -238,7 +238,7 @@ $(BUILD)/tests/unit/test_bench: $(LIBBENCH)
 # --- tests/monitoring: the dashboard as a picture, with the means of tests/bench.
 PICTURE_BIN := $(BUILD)/tests/monitoring/picture
 
-$(PICTURE_BIN): $(call objs,tests/monitoring/picture.c $(wildcard lib/base/*.c)) $(LIBBENCH)
+$(PICTURE_BIN): $(call objs,$(wildcard tests/monitoring/*.c lib/base/*.c)) $(LIBBENCH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -109,12 +109,14 @@ end_foreign_writes() {
 
 make_findings() {
 	"$vmis" create --phase Running --cid 90000 twin 2 e2e-a e2e-b
-	"$vmis" create --phase Running --cid 2 odd 1 e2e-c
+	"$vmis" create --phase Running --cid 90001 other-twin 2 e2e-a e2e-b
+	"$vmis" create --phase Running --cid 90002 third-twin 2 e2e-a e2e-b
+	"$vmis" create --phase Running --cid 2 odd 2 e2e-c
 	"$vmis" create --phase Running missed 1 e2e-d
 }
 
 remove_findings() {
-	"$vmis" delete twin odd missed
+	"$vmis" delete twin other-twin third-twin odd missed
 }
 
 # --- takeover ---------------------------------------------------------------------------------------------------------
@@ -193,6 +195,14 @@ start_a() {
 
 start_both() {
 	work_again a b
+}
+
+# The other cause of an old view: there never was one.
+blind_standby() {
+	rest b
+	network cut
+	rm "$work/rest-b"
+	await "replica b to serve metrics" says_of b 'kubevirt_vsock_cache_synced{resource="virtualmachineinstances"}' 0
 }
 
 # --- other options ----------------------------------------------------------------------------------------------------

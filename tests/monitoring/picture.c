@@ -13,46 +13,17 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/macros.h"
-#include "bench/chart.h"
 #include "bench/svg.h"
+#include "monitoring/panel.h"
 
-#define WIDTH      1000
-#define MARGIN     16
-#define TOP        64
-#define UNIT       26 /* the height of one of Grafana's rows */
-#define GRID       24 /* its columns */
-#define GAP        6
-#define LETTER     6.2 /* about the width of one, of 11 pixels */
-#define LEGEND_ROW 15
-#define LANE       18 /* of a timeline */
+#define WIDTH  1000
+#define MARGIN 16
+#define TOP    64
+#define UNIT   26 /* the height of one of Grafana's rows */
+#define GRID   24 /* its columns */
+#define GAP    6
 
-#define MAX_SERIES 32
-#define NAME_SIZE  80
-#define SVG_MAX    ((size_t)4 << 20)
-
-struct series {
-	char name[NAME_SIZE];
-	bool critical; /* of an alert */
-	size_t n;
-	double *t; /* seconds since the start of the picture */
-	double *v; /* NaN: nothing there */
-};
-
-struct box {
-	double x, y, width, height;
-};
-
-struct panel {
-	const char *title;
-	const char *unit;
-	bool steps;
-	bool stacked;
-	double max; /* of the axis; 0: by the values */
-	struct box box;
-	size_t n;
-	struct series series[MAX_SERIES];
-};
+#define SVG_MAX ((size_t)4 << 20)
 
 struct span {
 	double from, to; /* Unix time of all answers */
@@ -92,12 +63,12 @@ static json_t *load_answer(const char *folder, json_int_t panel, size_t query)
 }
 
 /* @format with {{label}} as the metric has it. */
-static void name_series(char out[static NAME_SIZE], const char *format, const json_t *metric)
+static void name_series(char out[static PANEL_NAME_SIZE], const char *format, const json_t *metric)
 {
 	size_t n = 0;
 
-	while (*format != '\0' && n < NAME_SIZE - 1) {
-		char label[NAME_SIZE];
+	while (*format != '\0' && n < PANEL_NAME_SIZE - 1) {
+		char label[PANEL_NAME_SIZE];
 		const char *end = strncmp(format, "{{", 2) == 0 ? strstr(format, "}}") : NULL;
 
 		if (end == NULL) {
@@ -105,8 +76,8 @@ static void name_series(char out[static NAME_SIZE], const char *format, const js
 			continue;
 		}
 		(void)snprintf(label, sizeof(label), "%.*s", (int)(end - format - 2), format + 2);
-		n += (size_t)snprintf(out + n, NAME_SIZE - n, "%s", text_of(metric, label));
-		n = n < NAME_SIZE - 1 ? n : NAME_SIZE - 1;
+		n += (size_t)snprintf(out + n, PANEL_NAME_SIZE - n, "%s", text_of(metric, label));
+		n = n < PANEL_NAME_SIZE - 1 ? n : PANEL_NAME_SIZE - 1;
 		format = end + 2;
 	}
 	out[n] = '\0';
@@ -175,7 +146,7 @@ static void read_series(struct panel *p, const json_t *json, const char *folder,
 			const json_t *metric = json_object_get(result, "metric");
 			struct series *s = &p->series[p->n];
 
-			if (p->n == MAX_SERIES)
+			if (p->n == PANEL_MAX_SERIES)
 				die(p->title, "too many series");
 			name_series(s->name, text_of(target, "legendFormat"), metric);
 			s->critical = strcmp(text_of(metric, "severity"), "critical") == 0;
@@ -199,7 +170,8 @@ static void read_panel(struct panel *p, const json_t *json, double top)
 		.title = text_of(json, "title"),
 		.unit = text_of(defaults, "unit"),
 		.steps = strcmp(text_of(custom, "lineInterpolation"), "stepAfter") == 0,
-		.stacked = strcmp(text_of(json_object_get(custom, "stacking"), "mode"), "normal") == 0,
+		.log = strcmp(text_of(json_object_get(custom, "scaleDistribution"), "type"), "log") == 0,
+		.whole = json_object_get(defaults, "decimals") != NULL,
 		.max = json_number_value(json_object_get(defaults, "max")),
 		.box = {MARGIN + column * json_number_value(json_object_get(grid, "x")) + GAP / 2.0,
 			top + UNIT * json_number_value(json_object_get(grid, "y")),
@@ -242,257 +214,6 @@ static void widen(struct span *span, const json_t *panel, const char *folder)
 
 /* ---- drawing ---- */
 
-static void value_text(double value, const char *unit, char out[static NAME_SIZE])
-{
-	char number[CHART_NUMBER_SIZE];
-	const char *behind = "";
-
-	if (strcmp(unit, "bytes") == 0) {
-		value /= 1 << 20;
-		behind = " MiB";
-	} else if (strcmp(unit, "percentunit") == 0) {
-		value *= 100;
-		behind = " %";
-	} else if (strcmp(unit, "s") == 0) {
-		behind = value > 0 && value < 1 ? " ms" : " s";
-		value *= value < 1 ? 1000 : 1;
-	} else if (strcmp(unit, "ops") == 0 || strcmp(unit, "reqps") == 0) {
-		behind = "/s";
-	}
-	chart_number(value, number);
-	(void)snprintf(out, NAME_SIZE, "%s%s", number, behind);
-}
-
-static void frame(struct svg *s, const struct box *b, const char *title)
-{
-	svg_grid(s, b->x, b->y, b->x + b->width, b->y);
-	svg_grid(s, b->x, b->y + b->height, b->x + b->width, b->y + b->height);
-	svg_grid(s, b->x, b->y, b->x, b->y + b->height);
-	svg_grid(s, b->x + b->width, b->y, b->x + b->width, b->y + b->height);
-	svg_text(s, b->x + 8, b->y + 16, SVG_HEAD, SVG_LEFT, title);
-}
-
-/* The name of what is so, or the last value. */
-static void draw_stat(struct svg *s, const struct panel *p, bool by_name, double to)
-{
-	char text[NAME_SIZE] = "none";
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct series *one = &p->series[i];
-
-		if (one->n == 0 || (by_name && one->t[one->n - 1] < to - 4))
-			continue;
-		if (by_name)
-			(void)snprintf(text, sizeof(text), "%s", one->name);
-		else
-			value_text(one->v[one->n - 1], p->unit, text);
-	}
-	frame(s, &p->box, p->title);
-	svg_text(s, p->box.x + 8, p->box.y + p->box.height / 2 + 20, by_name ? SVG_LABEL : SVG_TITLE,
-		 SVG_LEFT, text);
-}
-
-static double highest(const struct panel *p)
-{
-	double high = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		for (size_t k = 0; k < p->series[i].n; k++)
-			if (isfinite(p->series[i].v[k]))
-				high = fmax(high, p->series[i].v[k]);
-	return high > 0 ? high : 1;
-}
-
-/* 1, 2 or 5 times a power of ten, so that there are three to six of them. */
-static double tick_for(double high)
-{
-	double power = pow(10, floor(log10(high)));
-	double share = high / power;
-
-	return share < 1.5 ? power / 2 : share < 3 ? power : share < 6 ? power * 2 : power * 2.5;
-}
-
-/* Each on what is below it. Answers to one query have the same times, but not all begin and end together. */
-static void stack(struct panel *p)
-{
-	for (size_t i = 1; i < p->n; i++) {
-		struct series *upper = &p->series[i];
-		const struct series *lower = &p->series[i - 1];
-		size_t k = 0;
-
-		for (size_t j = 0; j < upper->n; j++) {
-			while (k + 1 < lower->n && lower->t[k] < upper->t[j])
-				k++;
-			if (lower->n > 0 && isfinite(lower->v[k]))
-				upper->v[j] += lower->v[k];
-		}
-	}
-}
-
-struct axes {
-	struct box area;
-	double seconds;
-	double high;
-};
-
-static void draw_axes(struct svg *s, const struct axes *a, const char *unit)
-{
-	char text[NAME_SIZE];
-	double tick = tick_for(a->high);
-
-	for (double v = 0; v <= a->high * 1.001; v += tick) {
-		double y = a->area.y + a->area.height * (1 - v / a->high);
-
-		value_text(v, unit, text);
-		svg_grid(s, a->area.x, y, a->area.x + a->area.width, y);
-		svg_text(s, a->area.x - 5, y + 4, SVG_NOTE, SVG_RIGHT, text);
-	}
-	for (double t = 0; t <= a->seconds; t += 60) {
-		double x = a->area.x + a->area.width * t / a->seconds;
-
-		(void)snprintf(text, sizeof(text), "%.0f min", t / 60);
-		svg_text(s, x, a->area.y + a->area.height + 14, SVG_NOTE, SVG_MIDDLE, text);
-	}
-}
-
-/* The points from @i on that belong together. Those between two equal ones are left out. Returns where the
- * next line begins. */
-static size_t draw_run(struct svg *s, const struct axes *a, const struct series *one, size_t i, bool steps,
-		       unsigned int colour)
-{
-	double *x = calloc(2 * one->n + 2, sizeof(*x));
-	double *y = calloc(2 * one->n + 2, sizeof(*y));
-	size_t n = 0;
-
-	if (x == NULL || y == NULL)
-		die(one->name, "out of memory");
-	for (size_t first = i; i < one->n && isfinite(one->v[i]); i++) {
-		if (i > first && one->t[i] - one->t[i - 1] > 5)
-			break;
-		if (i > first && i + 1 < one->n && one->v[i - 1] == one->v[i] && one->v[i] == one->v[i + 1] &&
-		    one->t[i + 1] - one->t[i] <= 5)
-			continue;
-		x[n] = a->area.x + a->area.width * one->t[i] / a->seconds;
-		y[n] = a->area.y + a->area.height * (1 - fmin(one->v[i], a->high) / a->high);
-		if (steps && n > 0 && y[n] != y[n - 1]) {
-			x[n + 1] = x[n];
-			y[n + 1] = y[n];
-			y[n] = y[n - 1];
-			n++;
-		}
-		n++;
-	}
-	if (n == 1) { /* a point */
-		x[1] = x[0] + 1.5;
-		y[1] = y[0];
-		n = 2;
-	}
-	svg_thin_path(s, x, y, n, colour);
-	free(x);
-	free(y);
-	return i;
-}
-
-static void draw_series(struct svg *s, const struct axes *a, const struct series *one, bool steps,
-			unsigned int colour)
-{
-	for (size_t i = 0; i < one->n;) {
-		if (isfinite(one->v[i]))
-			i = draw_run(s, a, one, i, steps, colour);
-		else
-			i++;
-	}
-}
-
-static double legend_width(const struct series *one)
-{
-	return 26 + LETTER * (double)strlen(one->name);
-}
-
-/* How many lines it takes; draws it where @s is set. */
-static int legend(struct svg *s, const struct panel *p, double y)
-{
-	double left = p->box.x + 10;
-	double x = left;
-	int rows = 1;
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (x > left && x + legend_width(&p->series[i]) > p->box.x + p->box.width) {
-			x = left;
-			rows++;
-		}
-		if (s != NULL) {
-			svg_bar(s, x, y + (rows - 1) * LEGEND_ROW - 8, 9, 9, (unsigned int)i);
-			svg_text(s, x + 13, y + (rows - 1) * LEGEND_ROW, SVG_NOTE, SVG_LEFT,
-				 p->series[i].name);
-		}
-		x += legend_width(&p->series[i]);
-	}
-	return rows;
-}
-
-static void draw_graph(struct svg *s, struct panel *p, double seconds)
-{
-	int rows = legend(NULL, p, 0);
-	double below = 24 + rows * LEGEND_ROW;
-	struct axes a = {
-		.area = {p->box.x + 58, p->box.y + 28, p->box.width - 74, p->box.height - 28 - below},
-		.seconds = seconds,
-	};
-
-	if (p->stacked)
-		stack(p);
-	a.high = p->max > 0 ? p->max : highest(p) * 1.05;
-	frame(s, &p->box, p->title);
-	draw_axes(s, &a, p->unit);
-	for (size_t i = 0; i < p->n; i++)
-		draw_series(s, &a, &p->series[i], p->steps, (unsigned int)i);
-	(void)legend(s, p, p->box.y + p->box.height - below + 32);
-}
-
-static int by_start(const void *a, const void *b)
-{
-	const struct series *x = a;
-	const struct series *y = b;
-
-	return (x->t[0] > y->t[0]) - (x->t[0] < y->t[0]);
-}
-
-/* A lane for each series, with a bar wherever there is a value. As high as it has to be. */
-static void draw_timeline(struct svg *s, struct panel *p, double seconds)
-{
-	double left = p->box.x + 250;
-	double width = p->box.width - 266;
-	char text[NAME_SIZE];
-
-	qsort(p->series, p->n, sizeof(p->series[0]), by_start);
-	p->box.height = 52 + LANE * (double)p->n;
-	frame(s, &p->box, p->title);
-	for (double t = 0; t <= seconds; t += 60) {
-		(void)snprintf(text, sizeof(text), "%.0f min", t / 60);
-		svg_grid(s, left + width * t / seconds, p->box.y + 26, left + width * t / seconds,
-			 p->box.y + p->box.height - 22);
-		svg_text(s, left + width * t / seconds, p->box.y + p->box.height - 8, SVG_NOTE, SVG_MIDDLE,
-			 text);
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		const struct series *one = &p->series[i];
-		double y = p->box.y + 28 + LANE * (double)i;
-
-		svg_text(s, left - 10, y + 12, SVG_LABEL, SVG_RIGHT, one->name);
-		for (size_t k = 0; k < one->n;) {
-			size_t end = k + 1;
-
-			while (end < one->n && one->t[end] - one->t[end - 1] <= 5)
-				end++;
-			svg_bar(s, left + width * one->t[k] / seconds, y + 2,
-				fmax(width * (one->t[end - 1] - one->t[k]) / seconds, 3), LANE - 5,
-				one->critical ? 5 : 1);
-			k = end;
-		}
-	}
-}
-
 static bool shows_names(const json_t *panel)
 {
 	return strcmp(text_of(json_object_get(panel, "options"), "textMode"), "name") == 0;
@@ -511,11 +232,11 @@ static double draw_panel(struct svg *s, const json_t *json, const char *folder, 
 	}
 	read_series(&p, json, folder, span);
 	if (strcmp(type, "stat") == 0)
-		draw_stat(s, &p, shows_names(json), span->to - span->from);
+		panel_stat(s, &p, shows_names(json), span->to - span->from);
 	else if (strcmp(type, "state-timeline") == 0)
-		draw_timeline(s, &p, span->to - span->from);
+		panel_timeline(s, &p, span->to - span->from);
 	else
-		draw_graph(s, &p, span->to - span->from);
+		panel_graph(s, &p, span->to - span->from);
 	free_panel(&p);
 	return p.box.y + p.box.height;
 }

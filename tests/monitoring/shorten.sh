@@ -8,8 +8,8 @@ set -euo pipefail
 
 exec awk '
 BEGIN {
-	split("0m 0s  1m 1s  5m 2s  10m 3s  60m 4s", pending)         # for:
-	split("[2m] [4s]  [5m] [8s]  [10m] [12s]", ranges)            # in expressions
+	split("0m 0s  1m 1s  2m 2s  5m 3s  10m 4s  60m 5s", pending) # for:
+	split("[5m] [8s]  [10m] [12s]", ranges)                      # in expressions
 	for (i = 1; i in pending; i += 2) known["for " pending[i]] = pending[i + 1]
 	for (i = 1; i in ranges; i += 2) known[ranges[i]] = ranges[i + 1]
 }
