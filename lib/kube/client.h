@@ -67,8 +67,8 @@ struct kube_call {
 #define KUBE_CLIENT_TIMEOUT_MS 30000
 
 /** Told of every finished HTTP request (two for a call that was tried again), before on_done, for metrics.
- * @code: HTTP status, 0 where none came. @seconds: NaN for a streaming call, which takes as long as its reader.
- * May not call the client. */
+ * @code: HTTP status, 0 where none came. @seconds: NaN for a streaming call, which takes as long as its
+ * reader. May not call the client. */
 typedef void (*kube_client_observer)(void *data, const char *method, int code, double seconds);
 
 struct kube_client_options {

@@ -85,16 +85,14 @@ static void name_series(char out[static PANEL_NAME_SIZE], const char *format, co
 
 static void read_values(struct series *s, const json_t *values, double from)
 {
-	size_t i;
-	json_t *pair;
-
 	s->n = json_array_size(values);
 	s->t = calloc(s->n + 1, sizeof(*s->t));
 	s->v = calloc(s->n + 1, sizeof(*s->v));
 	if (s->t == NULL || s->v == NULL)
 		die(s->name, "out of memory");
-	json_array_foreach(values, i, pair)
-	{
+	for (size_t i = 0; i < s->n; i++) {
+		const json_t *pair = json_array_get(values, i);
+
 		s->t[i] = json_number_value(json_array_get(pair, 0)) - from;
 		s->v[i] = strtod(json_string_value(json_array_get(pair, 1)), NULL);
 	}
@@ -132,27 +130,29 @@ static bool all_zero(const struct panel *p)
 	return true;
 }
 
+static void read_one(struct panel *p, const json_t *target, const json_t *result, const struct span *span)
+{
+	const json_t *metric = json_object_get(result, "metric");
+	struct series *s = &p->series[p->n];
+
+	if (p->n == PANEL_MAX_SERIES)
+		die(p->title, "too many series");
+	name_series(s->name, text_of(target, "legendFormat"), metric);
+	s->critical = strcmp(text_of(metric, "severity"), "critical") == 0;
+	read_values(s, json_object_get(result, "values"), span->from);
+	p->n++;
+}
+
 static void read_series(struct panel *p, const json_t *json, const char *folder, const struct span *span)
 {
-	size_t q, i;
-	json_t *target, *result;
+	const json_t *targets = json_object_get(json, "targets");
 
-	json_array_foreach(json_object_get(json, "targets"), q, target)
-	{
+	for (size_t q = 0; q < json_array_size(targets); q++) {
 		json_t *answer = load_answer(folder, json_integer_value(json_object_get(json, "id")), q);
+		const json_t *results = json_object_get(answer, "result");
 
-		json_array_foreach(json_object_get(answer, "result"), i, result)
-		{
-			const json_t *metric = json_object_get(result, "metric");
-			struct series *s = &p->series[p->n];
-
-			if (p->n == PANEL_MAX_SERIES)
-				die(p->title, "too many series");
-			name_series(s->name, text_of(target, "legendFormat"), metric);
-			s->critical = strcmp(text_of(metric, "severity"), "critical") == 0;
-			read_values(s, json_object_get(result, "values"), span->from);
-			p->n++;
-		}
+		for (size_t i = 0; i < json_array_size(results); i++)
+			read_one(p, json_array_get(targets, q), json_array_get(results, i), span);
 		json_decref(answer);
 	}
 	if (!all_zero(p))
@@ -188,26 +188,26 @@ static void free_panel(struct panel *p)
 	}
 }
 
+/* A series is in order: its ends are enough. */
+static void widen_by(struct span *span, const json_t *values)
+{
+	size_t n = json_array_size(values);
+
+	if (n == 0)
+		return;
+	span->from = fmin(span->from, json_number_value(json_array_get(json_array_get(values, 0), 0)));
+	span->to = fmax(span->to, json_number_value(json_array_get(json_array_get(values, n - 1), 0)));
+}
+
 /* The time that all answers lie in. */
 static void widen(struct span *span, const json_t *panel, const char *folder)
 {
-	size_t q, i, k;
-	json_t *target, *result, *pair;
-
-	json_array_foreach(json_object_get(panel, "targets"), q, target)
-	{
+	for (size_t q = 0; q < json_array_size(json_object_get(panel, "targets")); q++) {
 		json_t *answer = load_answer(folder, json_integer_value(json_object_get(panel, "id")), q);
+		const json_t *results = json_object_get(answer, "result");
 
-		json_array_foreach(json_object_get(answer, "result"), i, result)
-		{
-			json_array_foreach(json_object_get(result, "values"), k, pair)
-			{
-				double t = json_number_value(json_array_get(pair, 0));
-
-				span->from = fmin(span->from, t);
-				span->to = fmax(span->to, t);
-			}
-		}
+		for (size_t i = 0; i < json_array_size(results); i++)
+			widen_by(span, json_object_get(json_array_get(results, i), "values"));
 		json_decref(answer);
 	}
 }
@@ -247,12 +247,11 @@ static double bottom_of(const json_t *panels, const char *folder, const struct s
 	struct buf scratch;
 	struct svg s;
 	double bottom = 0;
-	size_t i;
-	json_t *panel;
 
 	buf_init(&scratch, SVG_MAX);
 	svg_begin(&s, &scratch, WIDTH, WIDTH, "");
-	json_array_foreach(panels, i, panel) bottom = fmax(bottom, draw_panel(&s, panel, folder, span));
+	for (size_t i = 0; i < json_array_size(panels); i++)
+		bottom = fmax(bottom, draw_panel(&s, json_array_get(panels, i), folder, span));
 	buf_free(&scratch);
 	return bottom;
 }
@@ -262,14 +261,15 @@ int main(int argc, char **argv)
 	struct span span = {INFINITY, 0};
 	struct buf out;
 	struct svg s;
-	json_t *dashboard, *panels, *panel;
-	size_t i;
+	json_t *dashboard;
+	const json_t *panels;
 
 	if (argc != 4)
 		die("usage", "picture DASHBOARD ANSWERS SUBTITLE");
 	dashboard = load(argv[1]);
 	panels = json_object_get(dashboard, "panels");
-	json_array_foreach(panels, i, panel) widen(&span, panel, argv[2]);
+	for (size_t i = 0; i < json_array_size(panels); i++)
+		widen(&span, json_array_get(panels, i), argv[2]);
 	if (!(span.to > span.from))
 		die(argv[2], "no answers");
 	buf_init(&out, SVG_MAX);
@@ -277,7 +277,8 @@ int main(int argc, char **argv)
 		  text_of(dashboard, "title"));
 	svg_text(&s, MARGIN + GAP / 2.0, 32, SVG_TITLE, SVG_LEFT, text_of(dashboard, "title"));
 	svg_text(&s, MARGIN + GAP / 2.0, 50, SVG_NOTE, SVG_LEFT, argv[3]);
-	json_array_foreach(panels, i, panel)(void) draw_panel(&s, panel, argv[2], &span);
+	for (size_t i = 0; i < json_array_size(panels); i++)
+		(void)draw_panel(&s, json_array_get(panels, i), argv[2], &span);
 	if (svg_end(&s) != 0)
 		die("the drawing", "too large");
 	if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
