@@ -19,16 +19,18 @@ start_replicas() {
 	rm "$work/rest-b"
 	await "replica b to be ready" is_ready b
 	await "Prometheus to see both" replicas_are 2
+	await "what it said before to clear" nothing_fires
 }
 
 replicas_are() {
 	[[ $(value 'cluster:kubevirt_vsock_replicas:count') == "$1" ]]
 }
 
-# quiet [ALERT]...: over so many evaluations that everything with a condition would fire, nothing does, and nothing but
-# these has for as long. VMs come and go meanwhile.
+# Over so many evaluations that everything with a condition would fire, nothing does. VMs come and go meanwhile.
 quiet() {
 	local from now
+	await "Prometheus to see both" replicas_are 2
+	await "the last alert to clear" nothing_fires
 	from=$(evaluations)
 	"$vmis" create quiet 10 "${namespaces[@]}"
 	await "all to be served" all_served
@@ -39,6 +41,13 @@ quiet() {
 	is "replicas" 2 "$(value 'cluster:kubevirt_vsock_replicas:count')"
 	saw "$(value 'count({job="kubevirt-prometheus-metrics"})') series of $(value 'count(count by (pod) (kubevirt_vsock_build_info))') pods"
 	"$vmis" delete quiet
+	is "VMs that are left" "" "$("$vmis" list)"
+	await "replica a to know that none is left" says_of a kubevirt_vsock_vmis 0
+	await "replica b to know that none is left" says_of b kubevirt_vsock_vmis 0
+}
+
+nothing_fires() {
+	[[ ! $(firing) ]]
 }
 
 # --- the network of a standby stands still ----------------------------------------------------------------------------
@@ -252,5 +261,6 @@ run_virt_api() {
 keep_writes() {
 	delete /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/virt-api-mutator \
 		/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/virt-api-validator
+	"$vmis" patch '{"metadata": {"finalizers": null}}' reverted # virt-api's
 	"$vmis" delete reverted
 }
