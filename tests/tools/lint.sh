@@ -80,18 +80,29 @@ top_level() {
   [[ -z $extra ]] || { echo "$extra"; return 1; }
 }
 
-# Each row of the README's table of guarantees names a test that there is. Prints the names.
+# Each row of the table of guarantees names a test that there is. Prints the names.
 guarantees() {
-  awk -F'`' '/^\| KubeVirt \| Kubernetes/ { table = 1; next } !/^\|/ { table = 0 } table && !/^\|---/ { print $(NF - 1) }' README.md
+  awk -F'`' '/^\| KubeVirt \| Kubernetes/ { table = 1; next } !/^\|/ { table = 0 } table && !/^\|---/ { print $(NF - 1) }' manifests/kubevirt.md
 }
 
 guarantees_are_tested() {
   local name status=0
   while IFS= read -r name; do
     grep -qE "^it (both|kube|kube134) $name\$" tests/e2e/cases/*.sh && continue
-    echo "README.md: a guarantee names no test that there is: $name"
+    echo "manifests/kubevirt.md: a guarantee names no test that there is: $name"
     status=1
   done < <(guarantees)
+  return "$status"
+}
+
+# Each metric is described where people look for it.
+metrics_are_described() {
+  local name status=0
+  while IFS= read -r name; do
+    grep -qF -e "\`$name\`" -e "\`$name{" manifests/monitoring/metrics.md && continue
+    echo "manifests/monitoring/metrics.md does not have $name"
+    status=1
+  done < <(git grep -ohE '"kubevirt_[a-z_]+"' -- controller/exporter.c | tr -d '"' | sort -u)
   return "$status"
 }
 
@@ -117,6 +128,7 @@ check function-length ${#c_sources[@]} short_functions
 check file-length ${#c_files[@]} short_files
 check top-level 1 top_level
 check guarantees-are-tested "$(guarantees | wc -l)" guarantees_are_tested
+check metrics-are-described 1 metrics_are_described
 check deliberate-bugs-apply ${#bugs[@]} bugs_apply "${bugs[@]}"
 check cppcheck ${#c_sources[@]} cpp_check
 check clang-tidy ${#c_sources[@]} tidy

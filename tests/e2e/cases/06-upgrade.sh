@@ -1,4 +1,4 @@
-# From the previous version to this one, and away with it all, as manifests/README.md says. VMs are started all the while.
+# From the previous version to this one, and away with it all, as manifests/operating.md says. VMs are started all the while.
 # shellcheck shell=bash disable=SC2034,SC2154,SC2119,SC2120
 
 previous=$here/previous
@@ -144,10 +144,10 @@ the_previous_program_and_its_manifests_are_upgraded_while_vms_start() {
 
 # --- removal ----------------------------------------------------------------------------------------------------------
 
-# The commands of a section of manifests/README.md, a line each, without what it says of them.
+# The commands of a section of manifests/operating.md, a line each, without what it says of them.
 commands_of() {
 	awk -v title="## $1" '/^## / { in_it = $0 == title } in_it && /^\$ / { sub(/^\$ /, ""); sub(/ +#.*/, ""); print }' \
-		"$manifests/../README.md"
+		"$manifests/../operating.md"
 }
 
 # do_step COMMAND: as the README has it, beside the folder manifests.
