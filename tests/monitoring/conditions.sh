@@ -60,6 +60,19 @@ heal_standby() {
 	network pass
 }
 
+# --- a ConfigMap that is wrong ----------------------------------------------------------------------------------------
+
+settings=/api/v1/namespaces/kubevirt/configmaps
+
+spoil_settings() {
+	api DELETE "$settings/vsock-cid-controller" >/dev/null 2>&1 || true
+	api POST "$settings" application/json '{"metadata": {"name": "vsock-cid-controller"}, "data": {"quarantine": "soon"}}' >/dev/null
+}
+
+mend_settings() {
+	api PATCH "$settings/vsock-cid-controller" "$merge" '{"data": {"quarantine": null}}' >/dev/null
+}
+
 # --- no right to the Lease --------------------------------------------------------------------------------------------
 
 role=/apis/rbac.authorization.k8s.io/v1/namespaces/kubevirt/roles/vsock-cid-controller
@@ -133,7 +146,7 @@ remove_findings() {
 install_takeover() {
 	api POST "$probes" application/json '{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance",
 		"metadata": {"name": "probe-hold"}, "spec": {"domain": {"devices": {}}}, "status": {"phase": "WaitingForSync"}}' >/dev/null
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await "mode takeover" says_of a 'kubevirt_vsock_mode{mode="takeover"}' 1
 	await "the hold to be closed" says_of a kubevirt_vsock_holding_status 1
 	await "hold to be in force" hold_is on
@@ -147,7 +160,7 @@ lose_a_policy() {
 }
 
 install_the_policy_again() {
-	apply "$overlays/takeover"
+	apply "$overlays/kubevirt"
 	await "mode takeover" says_of a 'kubevirt_vsock_mode{mode="takeover"}' 1
 	await "the hold to be closed" says_of a kubevirt_vsock_holding_status 1
 }

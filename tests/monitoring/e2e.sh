@@ -181,6 +181,9 @@ every_condition() {
 	beside=("$stale" VSOCKCIDForeignWriter) # who else could have made such CIDs
 	appear make_findings DuplicateVSOCKCID InvalidVSOCKCID MissedVSOCKCID
 	disappear remove_findings DuplicateVSOCKCID InvalidVSOCKCID MissedVSOCKCID
+	beside=("$stale")
+	appear spoil_settings VSOCKCIDSettingsRefused
+	disappear mend_settings VSOCKCIDSettingsRefused
 	step "install takeover" install_takeover
 	appear lose_a_policy VSOCKPoliciesNotInForce
 	disappear install_the_policy_again VSOCKPoliciesNotInForce
