@@ -1,4 +1,5 @@
 /* What a VMI needs and what is to be told of it, judged by all that is known now. See allocator_impl.h. */
+#include "cid/cid_set.h"
 #include "controller/allocator_impl.h"
 
 /* ---- what a VMI needs ---- */
@@ -167,18 +168,13 @@ void allocator_tell_again(struct allocator *a)
 struct review {
 	struct allocator *a;
 	uint64_t now_ms;
+	struct cid_set *reviewed; /* CIDs whose VMIs have been judged; NULL: no memory for that */
 };
 
-/* Whether @r is the first that shows its CID: it stands for all that do, so that this takes no longer where
- * they are many (I9). */
-static bool shows_first(const struct allocator *a, const struct vmi_record *r)
+/* One that shows a CID stands for all that do, so that this takes no longer where they are many (I9). */
+static bool is_reviewed(struct review *review, const struct vmi_record *r)
 {
-	const struct vmi_hold *visible = vmi_store_visible(r);
-	struct vmi_hold *h = vmi_store_owner(&a->store, visible->cid, NULL);
-
-	while (h != NULL && !h->visible)
-		h = vmi_store_owner(&a->store, visible->cid, h);
-	return h == visible;
+	return review->reviewed != NULL && cid_set_add(review->reviewed, vmi_store_visible(r)->cid) == 0;
 }
 
 static void review_record(void *data, struct vmi_record *r)
@@ -186,7 +182,8 @@ static void review_record(void *data, struct vmi_record *r)
 	struct review *review = data;
 	struct allocator *a = review->a;
 
-	if (vmi_store_visible(r) != NULL && shows_first(a, r))
+	r->relapses = 0; /* nobody has undone anything */
+	if (vmi_store_visible(r) != NULL && !is_reviewed(review, r))
 		allocator_review(a, r, review->now_ms);
 	if ((allocator_counts_of(a, r) & 1u << COUNT_OUTSIDE) == 0)
 		r->told &= ~(1u << NOTICE_OUTSIDE);
@@ -198,10 +195,15 @@ static void review_record(void *data, struct vmi_record *r)
 void allocator_set_range(struct allocator *a, const struct cid_range *range, uint64_t now_ms)
 {
 	struct review review = {.a = a, .now_ms = now_ms};
+	struct cid_set reviewed;
 
 	a->options.range = range;
 	cid_pool_set_range(a->pool, range);
+	if (cid_set_init(&reviewed, rng_u64(a->options.rng)) == 0)
+		review.reviewed = &reviewed;
 	vmi_store_visit(&a->store, review_record, &review);
+	if (review.reviewed != NULL)
+		cid_set_close(review.reviewed);
 }
 
 void allocator_set_quarantine(struct allocator *a, uint64_t quarantine_ms)

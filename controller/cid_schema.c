@@ -155,6 +155,8 @@ static void on_done(struct kube_call *call, const struct kube_answer *answer)
 		maybe_closed(s);
 		return;
 	}
+	if (s->allows)
+		return; /* by now: see cid_schema_set_max() */
 	if (answer->error == 0 && answer->status == 200 && whole) {
 		s->allows = s->options.max <= s->limit;
 		if (s->allows)
@@ -227,6 +229,12 @@ int cid_schema_open(struct cid_schema **out, const struct cid_schema_options *op
 		(void)uv_timer_start(&s->timer, on_timer, 1, 0);
 	*out = s;
 	return 0;
+}
+
+void cid_schema_set_max(struct cid_schema *s, uint32_t max)
+{
+	s->options.max = max;
+	s->allows = max <= ALWAYS_ALLOWED;
 }
 
 bool cid_schema_allows(const struct cid_schema *s)

@@ -34,6 +34,9 @@ struct cid_schema_options {
 /** Returns 0, -ENOMEM. On success give *out to cid_schema_close(). */
 int cid_schema_open(struct cid_schema **out, const struct cid_schema_options *options, struct error *err);
 
+/** Another highest CID, while a look is under way or is to come. */
+void cid_schema_set_max(struct cid_schema *s, uint32_t max);
+
 /** It is known that CIDs up to the highest can be written. */
 bool cid_schema_allows(const struct cid_schema *s);
 

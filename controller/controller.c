@@ -90,7 +90,8 @@ static void take_snapshot(void *data, struct exporter_snapshot *out)
 		.vmis_synced = reflector_synced(c->vmis),
 		.kubevirts_synced = reflector_synced(c->kubevirts),
 		.events_dropped = kube_events_dropped(c->events),
-		.settings_refused = settings_watch_refusal(c->settings)[0] != '\0',
+		.settings_refused = settings_watch_refusal(c->settings),
+		.settings_known = settings_watch_good(c->settings) || c->kubevirt_cr.namespace[0] == '\0',
 	};
 	allocator_stats(c->allocator, &out->vmis);
 }

@@ -88,16 +88,21 @@ static void tell_mode(struct controller *c)
 
 /* ---- what follows ---- */
 
+/* CIDs of the settings in force can be given. */
+static bool has_settings(const struct controller *c)
+{
+	return settings_watch_good(c->settings) && cid_schema_allows(settings_watch_schema(c->settings));
+}
+
 static bool may_write(const struct controller *c)
 {
-	return mode_of(&c->mode) != MODE_OBSERVE && cid_schema_allows(settings_watch_schema(c->settings));
+	return mode_of(&c->mode) != MODE_OBSERVE && has_settings(c);
 }
 
 static void limit_writes(struct controller *c, uint64_t now_ms)
 {
 	bool may = may_write(c);
-	bool tries =
-		!may && cid_schema_allows(settings_watch_schema(c->settings)) && mode_try(&c->mode, now_ms);
+	bool tries = !may && has_settings(c) && mode_try(&c->mode, now_ms);
 	uint32_t limit = may ? ALLOCATOR_UNLIMITED : 0;
 
 	/* A try goes on until a VMI comes by. */
@@ -125,8 +130,10 @@ static enum takeover_hold wanted_hold(const struct controller *c, uint64_t now_m
 		return TAKEOVER_LEAVE;
 	if (!cid_schema_allows(settings_watch_schema(c->settings)))
 		return is_schema_failing(c, now_ms) ? TAKEOVER_OPEN : TAKEOVER_LEAVE;
+	/* Whoever is let through now gets a CID of KubeVirt's, which knows nothing of what the settings want.
+	 */
 	if (mode_of(&c->mode) == MODE_TAKEOVER && c->verdict.open)
-		return TAKEOVER_CLOSED;
+		return settings_watch_good(c->settings) ? TAKEOVER_CLOSED : TAKEOVER_LEAVE;
 	/* Whoever may not look changes nothing, as long as those that are held are served. */
 	if (c->mode.policies == MODE_POLICIES_HIDDEN && c->verdict.open && mode_of(&c->mode) != MODE_OBSERVE)
 		return TAKEOVER_LEAVE;
@@ -152,6 +159,9 @@ static void follow_held(struct controller *c, uint64_t now_ms)
 		      "vsock-cid-controller-hold";
 	else if (holds && !cid_schema_allows(settings_watch_schema(c->settings)))
 		why = "the CRD of VMIs cannot be read, without which no CID above 2147483647 may be given";
+	else if (holds && !settings_watch_good(c->settings))
+		why = "the settings are wrong, and no others are known: see the events of the "
+		      "ConfigMap " SETTINGS_CONFIGMAP;
 	if (why == NULL || c->held_since_ms == 0)
 		c->held_since_ms = why != NULL ? now_ms : 0;
 	if (why != NULL && now_ms - c->held_since_ms < HELD_PATIENCE_MS)

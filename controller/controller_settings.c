@@ -60,6 +60,16 @@ static void post(struct controller *c, const char *reason, bool warning, const c
 		kube_events_post(c->events, &event);
 }
 
+static void describe(struct controller *c, struct buf *out)
+{
+	struct allocator_stats stats;
+
+	allocator_stats(c->allocator, &stats);
+	(void)settings_describe(settings_watch_current(c->settings), out);
+	if (stats.outside > 0)
+		(void)buf_printf(out, "; VMIs that show other CIDs: %" PRIu64, stats.outside);
+}
+
 /* Who begins to lead tells what is wrong now; what was applied before was told by the leader before. */
 static void tell_verdict(struct controller *c)
 {
@@ -76,10 +86,13 @@ static void tell_verdict(struct controller *c)
 	}
 	c->settings_told = verdict;
 	if (refusal[0] != '\0') {
-		(void)buf_printf(&message, "not in force, the settings stay as they are: %s", refusal);
+		(void)buf_printf(&message, "not in force, %s: %s",
+				 settings_watch_good(c->settings) ? "the settings stay as they are"
+								  : "and no CID is given before",
+				 refusal);
 		post(c, "InvalidVSOCKCIDSettings", true, buf_str(&message));
 	} else {
-		(void)settings_describe(settings_watch_current(c->settings), &message);
+		describe(c, &message);
 		post(c, "AppliedVSOCKCIDSettings", false, buf_str(&message));
 	}
 }
@@ -90,15 +103,13 @@ static void apply(struct controller *c)
 {
 	const struct settings *s = settings_watch_current(c->settings);
 	AUTO_BUF struct buf message = {.max = 1024};
-	struct allocator_stats stats;
 
+	/* First, since what follows may be more than the log takes. */
+	(void)settings_describe(s, &message);
+	log_info(c->o.log, "in force from now on: %s", buf_str(&message));
 	allocator_set_range(c->allocator, &s->cids, clock_boot_ms());
 	allocator_set_quarantine(c->allocator, s->quarantine_ms);
 	allocator_set_in_flight(c->allocator, s->writes_in_flight);
-	allocator_stats(c->allocator, &stats);
-	(void)settings_describe(s, &message);
-	log_info(c->o.log, "in force from now on: %s; VMIs with other CIDs: %" PRIu64, buf_str(&message),
-		 stats.outside);
 }
 
 void controller_follow_settings(struct controller *c)

@@ -36,6 +36,9 @@ static int serve_readyz(void *data, const char *path, struct buf *body, const ch
 	e->snapshot(e->data, &now);
 	if (add_check(body, "list of virtualmachineinstances", now.vmis_synced) != 0 ||
 	    add_check(body, "list of kubevirts", now.kubevirts_synced) != 0 ||
+	    add_check(body, "settings", now.settings_known) != 0 ||
+	    (now.settings_refused[0] != '\0' &&
+	     buf_printf(body, "settings refused: %s\n", now.settings_refused) != 0) ||
 	    buf_printf(body, "gate %s: %s\n", now.gate_open ? "open" : "closed",
 		       gate_reason_text(now.gate_reason)) != 0 ||
 	    buf_printf(body, "mode %s: %s\n", mode_name(now.mode), now.mode_reason) != 0 ||
@@ -43,7 +46,7 @@ static int serve_readyz(void *data, const char *path, struct buf *body, const ch
 	    buf_printf(body, now.leading ? "leading\n" : "standby, %s leads\n",
 		       now.leader[0] != '\0' ? now.leader : "nobody") != 0)
 		return 500;
-	return now.vmis_synced && now.kubevirts_synced ? 200 : 503;
+	return now.vmis_synced && now.kubevirts_synced && now.settings_known ? 200 : 503;
 }
 
 static int serve_leader(void *data, const char *path, struct buf *body, const char **content_type)

@@ -102,9 +102,10 @@ static const struct metrics_spec plain_specs[PLAIN_COUNT] = {
 	[UNREADABLE_OBJECTS] = {"kubevirt_vsock_unreadable_objects_total",
 				"Looks at objects with a field that is not as the API promises.",
 				METRICS_COUNTER, NULL, NULL, 0},
-	[SETTINGS_REFUSED] = {"kubevirt_vsock_settings_refused_status",
-			      "1 while the settings of the ConfigMap are wrong, and not in force.",
-			      METRICS_GAUGE, NULL, NULL, 0},
+	[SETTINGS_REFUSED] =
+		{"kubevirt_vsock_settings_refused_status",
+		 "1 while the settings of the ConfigMap are wrong or cannot be read, and not in force.",
+		 METRICS_GAUGE, NULL, NULL, 0},
 	[EVENTS_DROPPED] = {"kubevirt_vsock_events_dropped_total",
 			    "Events that were given up or were too many.", METRICS_COUNTER, NULL, NULL, 0},
 };
@@ -299,7 +300,7 @@ int exporter_write(struct exporter *e, const struct exporter_snapshot *now, stru
 		[HOLDING] = now->holding,
 		[LEADING] = now->leading,
 		[VIEW_AGE] = now->view_age_s,
-		[SETTINGS_REFUSED] = (double)now->settings_refused,
+		[SETTINGS_REFUSED] = (double)(now->settings_refused[0] != '\0'),
 		[EVENTS_DROPPED] = (double)now->events_dropped,
 	};
 

@@ -34,8 +34,9 @@ struct exporter_snapshot {
 	double view_age_s;  /* the view of VMIs is at most this old; NaN where nothing is known */
 	bool vmis_synced;
 	bool kubevirts_synced;
-	bool settings_refused;   /* the ConfigMap's are wrong, and not in force */
-	uint64_t events_dropped; /* since the start */
+	const char *settings_refused; /* why the ConfigMap's are not in force, "": they are; borrowed */
+	bool settings_known;          /* some are in force, and CIDs may be given by them */
+	uint64_t events_dropped;      /* since the start */
 };
 
 /** @host: the API server's, for kubevirt_rest_client_requests_total; copied. Returns 0 or -ENOMEM. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/utf8.h"
 
 #define NAME_MAX_BYTES 253 /* RFC 1123 subdomain, which a Lease's name is */
 #define USER_MAX_BYTES 1024
@@ -15,7 +16,7 @@
 struct option_shown option_show(const char *text)
 {
 	struct option_shown out;
-	size_t n = strnlen(text, OPTION_MAX_SHOWN);
+	size_t n = utf8_cut(text, strlen(text), OPTION_MAX_SHOWN);
 
 	for (size_t i = 0; i < n; i++)
 		out.text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];

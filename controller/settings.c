@@ -141,6 +141,8 @@ int settings_describe(const struct settings *s, struct buf *out)
 	if (rc == 0 && s->cids.excluded_count > 0)
 		rc = buf_printf(out, " but for %" PRIu64,
 				cid_range_excluded_within(&s->cids, s->cids.min, s->cids.max));
+	if (rc == 0 && cid_range_size(&s->cids) < SETTINGS_MIN_CIDS)
+		rc = buf_add_str(out, " (so few that chance alone keeps two leaders apart)");
 	return rc == 0 ? buf_printf(out, ", quarantine %" PRIu32 " ms, %" PRIu32 " writes in flight",
 				    s->quarantine_ms, s->writes_in_flight)
 		       : rc;

@@ -21,12 +21,14 @@ static const struct json_field fields[] = {
 	{FIELD_BINARY_DATA, (const char *const[]){"binaryData", NULL}},
 };
 
+static const char no_memory[] = "out of memory";
+
 /* The ConfigMap as it was read. */
 struct sight {
 	bool there;
-	bool too_long;
 	bool binary;
-	char *data; /* JSON; NULL: it has none */
+	const char *flaw; /* why data cannot be read; NULL: it can */
+	char *data;       /* JSON; NULL: it has none */
 	size_t len;
 	char uid[VMI_UID_MAX + 1];
 };
@@ -48,13 +50,16 @@ struct settings_watch {
 	bool listed;
 	/* What was read last. */
 	struct sight sight;
-	bool news; /* it has not been judged yet */
+	bool news;      /* it has not been judged yet */
+	bool ephemeral; /* it may be judged otherwise another time */
 	bool unreadable;
 	bool known;
+	bool good;
 	/* What follows from it. */
 	struct proposal current;
 	struct proposal before;
 	struct proposal next; /* waits for the CRD */
+	bool next_told;       /* that it waits */
 	char next_refusal[ERROR_MESSAGE_MAX];
 	char refusal[ERROR_MESSAGE_MAX];
 	uint64_t verdict;
@@ -81,6 +86,23 @@ static void on_begin(void *data)
 	w->named = false;
 }
 
+static void read_data(struct sight *s, const struct json_value *value)
+{
+	free(STEAL_POINTER(s->data));
+	s->len = 0;
+	s->flaw = NULL;
+	if (value->kind == JSON_VALUE_NULL)
+		return;
+	if (value->cut)
+		s->flaw = "longer than 256 KiB";
+	else if (value->kind != JSON_VALUE_OBJECT)
+		s->flaw = "it is no object";
+	else if ((s->data = strndup(value->text, value->len)) == NULL)
+		s->flaw = no_memory;
+	else
+		s->len = value->len;
+}
+
 static void on_value(void *data, int field, const struct json_value *value)
 {
 	struct settings_watch *w = data;
@@ -95,11 +117,7 @@ static void on_value(void *data, int field, const struct json_value *value)
 			memcpy(s->uid, value->text, value->len);
 		break;
 	case FIELD_DATA:
-		s->too_long = value->cut;
-		free(STEAL_POINTER(s->data));
-		if (value->kind == JSON_VALUE_OBJECT && !value->cut)
-			s->data = strndup(value->text, value->len);
-		s->len = s->data != NULL ? value->len : 0;
+		read_data(s, value);
 		break;
 	case FIELD_BINARY_DATA:
 		s->binary = true;
@@ -107,13 +125,22 @@ static void on_value(void *data, int field, const struct json_value *value)
 	}
 }
 
+static bool says_the_same(const struct sight *x, const struct sight *y)
+{
+	if (x->there != y->there || !x->there)
+		return x->there == y->there;
+	return x->binary == y->binary && x->flaw == y->flaw && x->len == y->len &&
+	       (x->len == 0 || memcmp(x->data, y->data, x->len) == 0);
+}
+
+/* Who only touches its metadata is not told the same again. */
 static void take_sight(struct settings_watch *w, bool there)
 {
+	w->reading.there = there;
+	w->news = w->news || !w->known || w->ephemeral || !says_the_same(&w->sight, &w->reading);
 	clear_sight(&w->sight);
 	w->sight = w->reading;
-	w->sight.there = there;
 	w->reading = (struct sight){0};
-	w->news = true;
 }
 
 static void on_object(void *data, enum reflector_event event, const char *rv)
@@ -147,6 +174,16 @@ static void on_list_done(void *data, const char *rv)
 	take_sight(w, false);
 }
 
+/* The settings before stay in force, @why. */
+static void refuse(struct settings_watch *w, const char *why)
+{
+	(void)snprintf(w->refusal, sizeof(w->refusal), "%s", why);
+	w->verdict++;
+	w->known = true;
+	log_error(w->options.log, "ConfigMap %s/%s is not in force, %s: %s", w->namespace, SETTINGS_CONFIGMAP,
+		  w->good ? "the settings stay as they are" : "and no CID is given before", why);
+}
+
 /* What it said last stays in force. */
 static void on_restarted(void *data, bool watch, enum reflector_restart reason)
 {
@@ -157,9 +194,9 @@ static void on_restarted(void *data, bool watch, enum reflector_restart reason)
 	    w->unreadable)
 		return;
 	w->unreadable = true;
-	w->known = true;
-	log_warning(w->options.log, "ConfigMap %s/%s may not be read: the settings stay as they are",
-		    w->namespace, SETTINGS_CONFIGMAP);
+	w->ephemeral = true;
+	w->good = true; /* as before there was such a ConfigMap: the RBAC rules may be of that time */
+	refuse(w, "it may not be read: a rule of RBAC is missing");
 }
 
 static const struct reflector_handler handler = {
@@ -281,8 +318,8 @@ static int read_values(const struct settings_watch *w, struct settings_values *o
 		return 0;
 	if (s->binary)
 		return error_set(err, -EINVAL, "binaryData: settings are text, and belong under data");
-	if (s->too_long)
-		return error_set(err, -EINVAL, "data: longer than 256 KiB");
+	if (s->flaw != NULL)
+		return error_set(err, s->flaw == no_memory ? -ENOMEM : -EINVAL, "data: %s", s->flaw);
 	if (s->data == NULL)
 		return 0;
 	data = json_loadb(s->data, s->len, JSON_REJECT_DUPLICATES, NULL);
@@ -293,15 +330,26 @@ static int read_values(const struct settings_watch *w, struct settings_values *o
 	return rc;
 }
 
-static void refuse(struct settings_watch *w, const char *why)
+/* A look at the CRD that is under way serves whatever waits for it: somebody may edit faster than it takes.
+ */
+static int propose_next(struct settings_watch *w, const struct settings_values *v, struct error *err)
 {
-	(void)snprintf(w->refusal, sizeof(w->refusal), "%s", why);
-	w->verdict++;
-	w->known = true;
-	log_error(w->options.log, "ConfigMap %s/%s is not in force, the settings stay as they are: %s",
-		  w->namespace, SETTINGS_CONFIGMAP, why);
+	struct cid_schema *schema = w->next.schema;
+	int rc;
+
+	settings_free(&w->next.settings);
+	if (schema == NULL || w->next_refusal[0] != '\0' || cid_schema_allows(schema)) {
+		withdraw(w, &w->next);
+		w->next_refusal[0] = '\0';
+		return propose(w, &w->next, v, on_next_refused, err);
+	}
+	rc = settings_resolve(&w->next.settings, v, err);
+	if (rc == 0)
+		cid_schema_set_max(schema, w->next.settings.cids.max);
+	return rc;
 }
 
+/* Memory may be there another time: the ConfigMap is listed again. */
 static void judge(struct settings_watch *w)
 {
 	struct settings_values *v = malloc(sizeof(*v)); /* too large for a stack that may be deep */
@@ -309,21 +357,29 @@ static void judge(struct settings_watch *w)
 	int rc = v != NULL ? read_values(w, v, &err) : error_errno(&err, -ENOMEM, "settings");
 
 	w->news = false;
-	w->next_refusal[0] = '\0';
-	withdraw(w, &w->next);
+	w->next_told = false;
+	w->ephemeral = false;
 	if (rc == 0)
-		rc = propose(w, &w->next, v, on_next_refused, &err);
+		rc = propose_next(w, v, &err);
 	free(v);
-	if (rc != 0)
-		refuse(w, err.message);
+	if (rc == 0)
+		return;
+	withdraw(w, &w->next);
+	w->ephemeral = rc == -ENOMEM;
+	refuse(w, err.message);
+	if (rc == -ENOMEM)
+		reflector_relist(w->reflector);
 }
 
 /* The proposal is in force from now on. True: it differs from what was before. */
 static bool adopt(struct settings_watch *w)
 {
+	bool was_refused = w->refusal[0] != '\0';
+
 	w->refusal[0] = '\0';
-	w->known = true;
+	w->known = w->good = true;
 	if (settings_equal(&w->current.settings, &w->next.settings)) {
+		w->verdict += was_refused;
 		withdraw(w, &w->next);
 		return false;
 	}
@@ -334,20 +390,42 @@ static bool adopt(struct settings_watch *w)
 	return true;
 }
 
-bool settings_watch_follow(struct settings_watch *w)
+/* Nobody waits for ever for what cannot be looked at, and people are to know. */
+static void tell_waiting(struct settings_watch *w)
+{
+	uint64_t since_ms = cid_schema_failing_since(w->next.schema);
+
+	if (w->next_told || since_ms == 0 || clock_boot_ms() - since_ms < w->options.patience_ms)
+		return;
+	w->next_told = true;
+	refuse(w, "cid-max: the CRD of VMIs, which may not take that, cannot be read");
+}
+
+static void refuse_next(struct settings_watch *w)
 {
 	char why[ERROR_MESSAGE_MAX];
 
+	(void)snprintf(why, sizeof(why), "%s", w->next_refusal);
+	w->next_refusal[0] = '\0';
+	withdraw(w, &w->next);
+	w->ephemeral = true; /* KubeVirt may be updated */
+	refuse(w, why);
+}
+
+bool settings_watch_follow(struct settings_watch *w)
+{
 	withdraw(w, &w->before);
 	if (w->news)
 		judge(w);
 	if (w->next.schema == NULL)
 		return false;
-	if (w->next_refusal[0] == '\0')
-		return cid_schema_allows(w->next.schema) && adopt(w);
-	(void)snprintf(why, sizeof(why), "%s", w->next_refusal);
-	withdraw(w, &w->next);
-	refuse(w, why);
+	/* What is in force already needs no look: the CRD was, or is being, looked at for it. */
+	if (cid_schema_allows(w->next.schema) || settings_equal(&w->current.settings, &w->next.settings))
+		return adopt(w);
+	if (w->next_refusal[0] != '\0')
+		refuse_next(w);
+	else
+		tell_waiting(w);
 	return false;
 }
 
@@ -368,6 +446,11 @@ bool settings_watch_known(const struct settings_watch *w)
 	return w->known;
 }
 
+bool settings_watch_good(const struct settings_watch *w)
+{
+	return w->good;
+}
+
 const char *settings_watch_refusal(const struct settings_watch *w)
 {
 	return w->refusal;
@@ -380,7 +463,7 @@ uint64_t settings_watch_verdict(const struct settings_watch *w)
 
 const char *settings_watch_uid(const struct settings_watch *w)
 {
-	return w->sight.uid;
+	return w->sight.there ? w->sight.uid : "";
 }
 
 /* ---- life ---- */

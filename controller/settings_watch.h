@@ -4,8 +4,9 @@
  *
  * The ConfigMap's keys are the names of the settings (settings.h); one that is not there leaves the command
  * line's value. What it says is taken over whole or not at all: while one key is wrong the settings before
- * stay, at the start those of the command line. Also refused is a highest CID that the CRD of VMIs does not
- * take (cid_schema.h), which may have to be read first. Loop's thread only.
+ * stay. At the start there are none: then no CID may be given until it is mended, since the part of the CIDs
+ * that is this cluster's may be among what it wants. Also refused is a highest CID that the CRD of VMIs does
+ * not take (cid_schema.h), which may have to be read first. Loop's thread only.
  */
 #ifndef CONTROLLER_SETTINGS_WATCH_H
 #define CONTROLLER_SETTINGS_WATCH_H
@@ -58,18 +59,20 @@ bool settings_watch_follow(struct settings_watch *w);
 const struct settings *settings_watch_current(const struct settings_watch *w);
 const struct cid_schema *settings_watch_schema(const struct settings_watch *w);
 
-/** What the ConfigMap says, or that it cannot be read, is known, and is in force unless it is refused. Stays
- * true. */
+/** The ConfigMap has been judged, or cannot be: this process may campaign. Stays true. */
 bool settings_watch_known(const struct settings_watch *w);
+
+/** CIDs may be given by the settings in force. Stays true. */
+bool settings_watch_good(const struct settings_watch *w);
 
 /** Why the ConfigMap as it is now is not in force, "" where it is, or is not there. Borrowed until the next
  * turn. */
 const char *settings_watch_refusal(const struct settings_watch *w);
 
-/** Changes with each refusal, and with other settings in force; 0 at the start. */
+/** Changes with each refusal, with its end, and with other settings in force; 0 at the start. */
 uint64_t settings_watch_verdict(const struct settings_watch *w);
 
-/** The ConfigMap's UID as last seen, "" before. Borrowed. */
+/** The ConfigMap's UID, "" where it is not there. Borrowed. */
 const char *settings_watch_uid(const struct settings_watch *w);
 
 /** Cancels what is under way, then @cb from the loop. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 bool cid_is_reserved(uint32_t cid)
 {
 	return cid < CID_LOWEST || cid > CID_HIGHEST;
@@ -185,13 +187,13 @@ int cid_range_parse_exclusions(const char *text, struct cid_span out[static CID_
 
 	for (;; next++) {
 		const char *entry = next;
-		size_t shown = strcspn(entry, ",");
+		size_t shown = utf8_cut(entry, strcspn(entry, ","), 40);
 
 		if (n == CID_RANGE_MAX_EXCLUDED)
 			return error_set(err, -EINVAL, "more than %d entries", CID_RANGE_MAX_EXCLUDED);
 		if (parse_span(&next, &out[n]) != 0)
 			return error_set(err, -EINVAL, "'%.*s' is neither a CID nor a range of CIDs",
-					 shown > 40 ? 40 : (int)shown, entry);
+					 (int)shown, entry);
 		n++;
 		if (*next == '\0')
 			break;

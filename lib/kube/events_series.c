@@ -59,7 +59,7 @@ static void digest(const char *const *strings, size_t n, unsigned char *key)
 
 void events_object_key(const struct kube_event *e, unsigned char key[static EVENTS_KEY_SIZE])
 {
-	const char *const strings[] = {e->kind, e->namespace, e->name, e->uid};
+	const char *const strings[] = {e->kind, e->namespace, e->name, e->uid, e->warning ? "Warning" : ""};
 
 	digest(strings, ARRAY_LEN(strings), key);
 }

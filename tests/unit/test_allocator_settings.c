@@ -39,6 +39,7 @@ START_TEST(i2_what_has_started_keeps_its_cid_and_is_told_once)
 	ck_assert_uint_eq(last.cid, 5 * MIB);
 	ck_assert_uint_eq(stats().outside, 1);
 	expect_nothing(10);
+	cid_range_free(&other);
 	when_range_becomes(3, 3 * MIB, NULL, 20);
 	ck_assert_uint_eq(told[NOTICE_OUTSIDE], 1);
 	ck_assert(allocator_is_held(a, 5 * MIB));
@@ -184,6 +185,34 @@ START_TEST(who_is_held_back_for_another_reason_stays_so)
 }
 END_TEST
 
+/* I8: it is not somebody who undoes what we write. */
+START_TEST(changes_of_the_range_are_no_fight)
+{
+	struct cid_range ranges[12];
+	const struct cid_range *before = NULL;
+
+	given_leader();
+	see(vmi_with("a", VMI_PHASE_SCHEDULING), 0);
+	expect_patch("a", 0);
+	for (uint32_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		uint64_t now_ms = 3600000 * (uint64_t)(i + 1);
+
+		answer_with_cid("a", VMI_PHASE_SCHEDULING, now_ms);
+		ck_assert_uint_eq(stats().waiting, 0);
+		ck_assert_int_eq(cid_range_init(&ranges[i], 3, 2147483647,
+						&(struct cid_span){wish.cid, wish.cid}, 1, NULL),
+				 0);
+		allocator_set_range(a, &ranges[i], now_ms);
+		if (before != NULL)
+			cid_range_free((struct cid_range *)before);
+		before = &ranges[i];
+		expect_patch("a", now_ms);
+	}
+	done();
+	cid_range_free((struct cid_range *)before);
+}
+END_TEST
+
 START_TEST(i5_another_quarantine_counts_for_those_that_rest_already)
 {
 	struct vmi v = vmi_holding("a", VMI_PHASE_RUNNING, 100);
@@ -251,6 +280,7 @@ int main(void)
 		of_those_that_share_a_cid_the_keeper_stays_and_the_others_leave,
 		who_waits_for_room_is_served_as_soon_as_there_is_some,
 		who_is_held_back_for_another_reason_stays_so,
+		changes_of_the_range_are_no_fight,
 		i5_another_quarantine_counts_for_those_that_rest_already,
 		i9_fewer_in_flight_are_waited_for_and_more_are_sent_at_once,
 	};

@@ -1,5 +1,6 @@
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -8,6 +9,23 @@
 #include "support/fake_client.h"
 #include "support/loop.h"
 #include "support/suite.h"
+
+static unsigned int failing_copies; /* of settings, so many */
+
+/* In the place of libc's. */
+char *strndup(const char *text, size_t n)
+{
+	size_t len = strnlen(text, n);
+	bool fails = failing_copies > 0 && strncmp(text, "{\"cid-min", 9) == 0;
+	char *copy = fails ? NULL : malloc(len + 1);
+
+	failing_copies -= fails;
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
 
 static struct fake_client rig;
 static struct settings_watch *watch;
@@ -21,6 +39,8 @@ static const char *data;     /* of the ConfigMap, JSON; NULL: there is none */
 static bool may_read;        /* else 403 */
 static const char *crd_says; /* schema of the CID; NULL: the CRD cannot be read */
 static unsigned int crd_looks;
+static bool crd_is_slow; /* it is answered only when a test does it */
+static struct fake_conn *slow_crd;
 static unsigned int lists;
 static struct fake_conn *stream;
 static unsigned int version;
@@ -71,7 +91,9 @@ static void on_request(void *unused, struct fake_conn *conn, const struct fake_r
 
 	(void)unused;
 	if (strstr(t, "customresourcedefinitions") != NULL) {
-		answer_crd(conn);
+		slow_crd = conn;
+		if (!crd_is_slow)
+			answer_crd(conn);
 	} else if (!may_read) {
 		lists++;
 		fake_conn_answer(conn, 403, NULL, "{}");
@@ -123,7 +145,8 @@ static void given_cluster(const char *data_now)
 	may_read = true;
 	crd_says = "{\"type\":\"integer\",\"format\":\"int64\"}";
 	crd_looks = lists = changes = misfits = 0;
-	stream = NULL;
+	crd_is_slow = false;
+	stream = slow_crd = NULL;
 	version = 10;
 	base = (struct settings_values){
 		.cid_min = 3,
@@ -257,12 +280,41 @@ START_TEST(one_wrong_key_and_nothing_of_it_counts)
 }
 END_TEST
 
-START_TEST(a_wrong_one_at_the_start_leaves_the_command_line)
+START_TEST(a_wrong_one_at_the_start_is_no_licence_to_go_by_the_command_line)
 {
 	given_known("\"data\":{\"cid-min\":\"0\"}");
+	ck_assert(!settings_watch_good(watch));
 	ck_assert_str_eq(settings_watch_refusal(watch), "cid-min: '0' is not a number from 3 to 4294967294");
 	ck_assert_uint_eq(now()->cids.min, 3);
 	ck_assert_uint_eq(settings_watch_verdict(watch), 1);
+	event("DELETED", "\"data\":{\"cid-min\":\"0\"}");
+	wait_for_verdict(2);
+	ck_assert(settings_watch_good(watch));
+	ck_assert_str_eq(settings_watch_uid(watch), "");
+	done();
+}
+END_TEST
+
+START_TEST(the_end_of_a_refusal_is_told_although_nothing_changes)
+{
+	given_known("\"data\":{\"cid-min\":\"5000\"}");
+	event("MODIFIED", "\"data\":{\"cid-min\":\"many\"}");
+	wait_for_verdict(2);
+	event("MODIFIED", "\"data\":{\"cid-min\":\"5000\"}");
+	wait_for_verdict(3);
+	ck_assert_uint_eq(changes, 1);
+	done();
+}
+END_TEST
+
+START_TEST(who_touches_only_its_metadata_is_told_nothing)
+{
+	given_known("\"data\":{\"cid-min\":\"many\"}");
+	event("MODIFIED", "\"data\":{\"cid-min\":\"many\"}");
+	event("MODIFIED", "\"data\":{\"cid-min\":\"many\"}");
+	event("MODIFIED", "\"data\":{\"cid-min\":\"more\"}");
+	LOOP_UNTIL(&rig.loop, strstr(settings_watch_refusal(watch), "more") != NULL);
+	ck_assert_uint_eq(settings_watch_verdict(watch), 2);
 	done();
 }
 END_TEST
@@ -291,6 +343,21 @@ START_TEST(what_is_no_settings_is_refused)
 }
 END_TEST
 
+START_TEST(what_there_is_no_memory_for_is_not_taken_for_empty_and_is_read_again)
+{
+	given_known("\"data\":{\"cid-min\":\"5000\"}");
+	data = "\"data\":{\"cid-min\":\"6000\"}";
+	failing_copies = 1;
+	event("MODIFIED", data);
+	LOOP_UNTIL(&rig.loop, settings_watch_verdict(watch) == 2);
+	ck_assert_str_eq(settings_watch_refusal(watch), "data: out of memory");
+	ck_assert_uint_eq(now()->cids.min, 5000);
+	LOOP_UNTIL(&rig.loop, now()->cids.min == 6000);
+	ck_assert_uint_eq(lists, 2);
+	done();
+}
+END_TEST
+
 START_TEST(a_high_cid_counts_only_once_the_crd_takes_it)
 {
 	given_known("");
@@ -298,10 +365,8 @@ START_TEST(a_high_cid_counts_only_once_the_crd_takes_it)
 	event("MODIFIED", "\"data\":{\"cid-max\":\"4294967294\",\"quarantine\":\"1s\"}");
 	LOOP_UNTIL(&rig.loop, crd_looks == 1);
 	ck_assert_uint_eq(now()->quarantine_ms, 60000);
-	ck_assert_uint_eq(settings_watch_verdict(watch), 0);
 	crd_says = "{\"type\":\"integer\",\"format\":\"int64\"}";
-	wait_for_verdict(1);
-	ck_assert_uint_eq(now()->cids.max, 4294967294);
+	LOOP_UNTIL(&rig.loop, now()->cids.max == 4294967294);
 	ck_assert(cid_schema_allows(settings_watch_schema(watch)));
 	done();
 }
@@ -339,6 +404,53 @@ START_TEST(a_newer_one_takes_the_place_of_one_that_waits_for_the_crd)
 }
 END_TEST
 
+START_TEST(nobody_waits_for_ever_for_a_crd_that_cannot_be_read)
+{
+	given_cluster("\"data\":{\"cid-max\":\"4294967294\"}");
+	crd_says = NULL;
+	given_watch();
+	LOOP_UNTIL(&rig.loop, settings_watch_known(watch));
+	ck_assert(!settings_watch_good(watch));
+	ck_assert_str_eq(settings_watch_refusal(watch),
+			 "cid-max: the CRD of VMIs, which may not take that, cannot be read");
+	crd_says = "{\"type\":\"integer\",\"format\":\"int64\"}";
+	wait_for_verdict(2);
+	ck_assert(settings_watch_good(watch));
+	ck_assert_uint_eq(now()->cids.max, 4294967294);
+	done();
+}
+END_TEST
+
+START_TEST(the_command_lines_own_range_is_known_before_the_crd_is)
+{
+	given_cluster(NULL);
+	base.cid_max = 4294967294;
+	crd_says = NULL;
+	given_watch();
+	LOOP_UNTIL(&rig.loop, settings_watch_known(watch));
+	ck_assert(settings_watch_good(watch));
+	ck_assert(!cid_schema_allows(settings_watch_schema(watch)));
+	done();
+}
+END_TEST
+
+START_TEST(a_look_at_the_crd_serves_all_edits_that_come_meanwhile)
+{
+	given_known("");
+	crd_is_slow = true;
+	event("MODIFIED", "\"data\":{\"cid-max\":\"4294967290\"}");
+	LOOP_UNTIL(&rig.loop, slow_crd != NULL);
+	event("MODIFIED", "\"data\":{\"cid-max\":\"4294967291\"}");
+	event("MODIFIED", "\"data\":{\"cid-max\":\"4294967292\"}");
+	loop_run_turns(&rig.loop, 50);
+	answer_crd(slow_crd);
+	wait_for_verdict(1);
+	ck_assert_uint_eq(now()->cids.max, 4294967292);
+	ck_assert_uint_eq(crd_looks, 1);
+	done();
+}
+END_TEST
+
 START_TEST(the_command_lines_own_highest_cid_must_fit_too)
 {
 	given_cluster("");
@@ -358,10 +470,13 @@ START_TEST(who_may_not_read_it_goes_on_with_the_command_line)
 	given_watch();
 	LOOP_UNTIL(&rig.loop, settings_watch_known(watch));
 	ck_assert_uint_ge(lists, 2);
+	ck_assert(settings_watch_good(watch));
 	ck_assert_uint_eq(now()->cids.min, 3);
+	ck_assert_str_eq(settings_watch_refusal(watch), "it may not be read: a rule of RBAC is missing");
 	may_read = true;
-	wait_for_verdict(1);
+	wait_for_verdict(2);
 	ck_assert_uint_eq(now()->cids.min, 5000);
+	ck_assert_str_eq(settings_watch_refusal(watch), "");
 	done();
 }
 END_TEST
@@ -389,8 +504,14 @@ int main(void)
 		what_it_says_counts_from_the_start_and_when_it_changes,
 		what_means_the_same_is_no_change,
 		one_wrong_key_and_nothing_of_it_counts,
-		a_wrong_one_at_the_start_leaves_the_command_line,
+		a_wrong_one_at_the_start_is_no_licence_to_go_by_the_command_line,
+		the_end_of_a_refusal_is_told_although_nothing_changes,
+		who_touches_only_its_metadata_is_told_nothing,
+		nobody_waits_for_ever_for_a_crd_that_cannot_be_read,
+		the_command_lines_own_range_is_known_before_the_crd_is,
+		a_look_at_the_crd_serves_all_edits_that_come_meanwhile,
 		what_is_no_settings_is_refused,
+		what_there_is_no_memory_for_is_not_taken_for_empty_and_is_read_again,
 		a_high_cid_counts_only_once_the_crd_takes_it,
 		a_high_cid_that_the_crd_does_not_take_is_refused,
 		a_newer_one_takes_the_place_of_one_that_waits_for_the_crd,
