@@ -39,9 +39,8 @@ ours() {
 		"\(.kind) \(.metadata.namespace // "-")/\(.metadata.name)"' | sort
 }
 
-# nothing_is_left [BUT]
 nothing_is_left() {
-	yields "what is left" "${1-}" ours
+	yields "what is left" "" ours
 	yields "what is left with our label" "" ours app.kubernetes.io/part-of=vsock-cid-controller
 }
 
