@@ -147,7 +147,8 @@ static void check_settings(struct doctor *d)
 
 	if (in->settings == SETTINGS_REFUSED) {
 		tell(d, VERDICT_BAD, "settings",
-		     "ConfigMap " SETTINGS_CONFIGMAP " is refused, older ones are in force: %s",
+		     "ConfigMap " SETTINGS_CONFIGMAP
+		     " is refused; who has older ones keeps them, who starts now gives no CID: %s",
 		     in->settings_wrong);
 		return;
 	}

@@ -134,6 +134,27 @@ an_invalid_setting_is_refused_whole_with_an_event_that_names_it() {
 	end_well
 }
 
+it both who_starts_while_the_settings_are_wrong_gives_no_cid_until_they_are_mended
+who_starts_while_the_settings_are_wrong_gives_no_cid_until_they_are_mended() {
+	after='settings null'
+	settings '{"cluster-count": "4", "cluster-index": "three"}'
+	"$vmis" create one 5 "${namespaces[@]}"
+	start_controller
+	await_metric kubevirt_vsock_leading_status 1
+	await "an event" has_settings_event InvalidVSOCKCIDSettings \
+		"not in force, and no CID is given before: cluster-index: 'three' is not a number from 0 to 4094"
+	is "/readyz" 503 "$(status_of /readyz)"
+	get /readyz | grep -qx "settings refused: cluster-index: 'three' is not a number from 0 to 4094" || fail "$(get /readyz)"
+	await_metric kubevirt_vsock_waiting_vmis 5
+	is "CIDs" "" "$(all_cids)"
+	change '{"cluster-index": "3"}'
+	await "all to be served" all_served
+	none_outside 1610612736 2147483647 one-
+	await "it to be ready" ready
+	stop_controller
+	is "exit status" 0 "$exit_status"
+}
+
 it both a_part_of_the_cids_for_each_cluster
 a_part_of_the_cids_for_each_cluster() {
 	after='settings null'
@@ -227,7 +248,8 @@ who_may_not_read_the_configmap_goes_on_with_the_command_line() {
 	kubectl get role -n kubevirt vsock-cid-controller -o json |
 		jq '.rules |= map(select(.resources != ["configmaps"]))' | kubectl replace -f - >/dev/null
 	start_controller --cid-max 9000000
-	await "it to go on without" log_has "ConfigMap kubevirt/vsock-cid-controller may not be read"
+	await "it to go on without" log_has "ConfigMap kubevirt/vsock-cid-controller is not in force, .*: it may not be read"
+	await_metric kubevirt_vsock_settings_refused_status 1
 	await_metric kubevirt_vsock_leading_status 1
 	"$vmis" create one 10 e2e-a
 	await "all to be served" all_served
@@ -252,7 +274,7 @@ the_plugin_judges_by_the_settings_of_the_configmap() {
 	grep -E '^ok +settings +CIDs 3-9000000, .* by ConfigMap' "$folder/doctor" || fail "$(cat "$folder/doctor")"
 	change '{"cid-max": "x"}'
 	vsock doctor >"$folder/doctor" || true
-	grep -E "^bad +settings +ConfigMap vsock-cid-controller is refused, older ones are in force: cid-max: 'x' is not" \
+	grep -E "^bad +settings +ConfigMap vsock-cid-controller is refused; who has older ones keeps them, .*: cid-max: 'x' is not" \
 		"$folder/doctor" || fail "$(cat "$folder/doctor")"
 	is "exit status of an audit" 0 "$(status_after vsock audit)"
 	grep -F "but the ConfigMap vsock-cid-controller is refused: cid-max: 'x'" "$folder/out" || fail "$(cat "$folder/out")"
