@@ -1,4 +1,4 @@
-/* /apisim/...: what the real server does not have. README.md has the list. */
+/* /apisim/...: what the real server does not have. faults.md has the list. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +316,6 @@ void handle_admin(struct exchange *x)
 		   (strcmp(x->request->method, "PUT") == 0 || strcmp(x->request->method, "DELETE") == 0)) {
 		handle_object(x);
 	} else {
-		status_answer(&x->response, 404, "NotFound", "no such admin call, see README.md", NULL);
+		status_answer(&x->response, 404, "NotFound", "no such admin call, see faults.md", NULL);
 	}
 }

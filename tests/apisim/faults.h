@@ -1,6 +1,6 @@
 /**
  * faults: rules that bend requests on purpose: which requests (method, path, user agent, verb, every n-th,
- * with a probability, so many times) and what happens to them. README.md describes the JSON form.
+ * with a probability, so many times) and what happens to them. faults.md describes the JSON form.
  *
  * Pure but for the seeded generator: the same rules, seed and requests give the same faults.
  */

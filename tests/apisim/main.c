@@ -30,7 +30,7 @@ static const char usage[] =
 	"  --seed N             of random faults, names and uids (default 1)\n"
 	"  --no-watch-list      refuse sendInitialEvents, as a server without streaming lists\n"
 	"  --help\n"
-	"The port is printed on stdout. README.md says what the server can and how to make it fail.\n";
+	"The port is printed on stdout. README.md says what the server can, faults.md how to make it fail.\n";
 
 static unsigned long long option_number(const char *name, const char *text, unsigned long long max)
 {
