@@ -167,7 +167,7 @@ static int page_start(struct reflector *r, struct error *err)
 	if (rc != 0)
 		return rc;
 	/* Without gzip: measured with 20,000 VMIs it costs the server up to twice the CPU and makes no list
-	 * quicker, and the server is what there is least of (tests/bench/README.md). */
+	 * quicker, and the server is what there is least of (tests/bench/measuring.md). */
 	return start_stream(r, (struct kube_call){.idle_timeout_ms = r->options.list_idle_ms}, err);
 }
 

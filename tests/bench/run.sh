@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh: measures the controller beside its peers and beside raw requests, and says whether the targets are reached. README.md
-# says what is measured and how. Builds nothing but the peers.
+# says what is measured, measuring.md how. Builds nothing but the peers.
 set -euo pipefail
 shopt -s inherit_errexit
 
