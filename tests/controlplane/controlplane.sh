@@ -37,7 +37,7 @@ usage() {
 		  kubevirt DIR ARGUMENT...  run a stand-in for one of KubeVirt's components (cmd/kubevirt; -h says which)
 
 		DIR/env sets KUBECONFIG, APISERVER_URL, CONTROLPLANE_DIR and PATH; DIR/log and DIR/audit.log
-		are the server's. README.md has the environment variables.
+		are the server's. variables.md has the environment variables.
 	END
 }
 
