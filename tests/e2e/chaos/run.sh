@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh: two replicas on the real kube-apiserver, and everything that can happen to them, one after the other, while VMIs
-# come and go. In the end the auditor judges all of it. README.md says what is done and how it is judged.
+# come and go. In the end the auditor judges all of it. README.md says what is done, judging.md how it is judged.
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
