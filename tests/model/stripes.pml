@@ -18,7 +18,7 @@
  * nothing is sent whose tests the server would find not to hold.
  *
  * Chosen by -D: bounds, assumptions, what people do by hand (HAND_*), what is outside the claim (OUTSIDE_*),
- * deliberate bugs (BUG_*), and what has to be reachable (WITNESS_*). README.md explains them, run.sh runs them.
+ * deliberate bugs (BUG_*), and what has to be reachable (WITNESS_*). claim.md explains them, run.sh runs them.
  */
 
 /* What some bugs need besides. */
