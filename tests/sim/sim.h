@@ -32,7 +32,7 @@ struct sim_tally {
 	uint64_t assignments; /* verified ones (I4) */
 	uint64_t steps;       /* raisings of the term for room */
 	uint64_t overflows;  /* CIDs drawn outside the own stripe, because that was full and no step helped */
-	uint64_t unpromised; /* duplicates outside the promise, which need an overflow (README) */
+	uint64_t unpromised; /* duplicates outside the promise, which need an overflow (claims.md) */
 	uint64_t faults[FAULT_COUNT];
 };
 
