@@ -12,6 +12,7 @@ mapfile -t c_files < <(git ls-files '*.c' '*.h')
 mapfile -t bugs < <(git ls-files 'tests/sim/*.patch')
 mapfile -t pages < <(git ls-files '*.1' '*.8')
 mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
+mapfile -t documents < <(git ls-files '*.md')
 
 # check NAME COUNT COMMAND...: COUNT is how many files it looks at; a check of no files is a failure.
 check() {
@@ -117,6 +118,50 @@ bugs_apply() {
   return "$status"
 }
 
+# links_of FILE: what its links and pictures point to, "LINE TARGET" each. What is code is none.
+links_of() {
+  awk '/^ *(```|~~~)/ { code = !code; next } code { next } {
+      gsub(/`[^`]*`/, "")
+      if (match($0, /^\[[^]]+\]: */)) print FNR, substr($0, RLENGTH + 1)
+      while (match($0, /\]\([^)]+\)|(src|srcset|href)="[^"]+"/)) {
+        target = substr($0, RSTART, RLENGTH)
+        $0 = substr($0, RSTART + RLENGTH)
+        gsub(/^(\]\(|[a-z]+=")|[)"]$/, "", target)
+        print FNR, target
+      } }' "$1"
+}
+
+# anchors_of FILE: its headings as links name them: in small letters, without punctuation, the second of a name with -1 and so on.
+anchors_of() {
+  awk '/^ *(```|~~~)/ { code = !code; next } !code && /^##* /' "$1" |
+    LC_ALL=C.UTF-8 sed -E 's/^#+ +//; s/\[([^]]*)\]\([^)]*\)/\1/g; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g' |
+    awk '{ n = seen[$0]++; print $0 (n ? "-" n : "") }'
+}
+
+# is_link FILE TARGET: is the file there, for all who have the repository, and the heading in it?
+is_link() {
+  local path=${2%%#*} file=$1
+  if [[ -n $path ]]; then
+    file=$(dirname -- "$1")/$path
+    [[ $path != /* && -e $file && -n $(git ls-files -- ":(literal)$file") ]] || return
+  fi
+  [[ $2 != *'#'* ]] || { [[ $file == *.md ]] && grep -qxF -- "${2#*#}" <(anchors_of "$file"); }
+}
+
+# Of links to elsewhere nothing is said: lint asks no network.
+links() {
+  local document line target status=0
+  for document; do
+    while read -r line target _; do
+      [[ $target =~ ^[a-z][a-z0-9+.-]*: ]] || is_link "$document" "$target" || {
+        echo "$document:$line: there is no $target"
+        status=1
+      }
+    done < <(links_of "$document")
+  done
+  return "$status"
+}
+
 mkdir -p "$build/log"
 check format ${#c_files[@]} clang-format-16 --dry-run --Werror "${c_files[@]}"
 check shellcheck ${#scripts[@]} shellcheck -x "${scripts[@]}"
@@ -129,6 +174,7 @@ check file-length ${#c_files[@]} short_files
 check top-level 1 top_level
 check guarantees-are-tested "$(guarantees | wc -l)" guarantees_are_tested
 check metrics-are-described 1 metrics_are_described
+check links ${#documents[@]} links "${documents[@]}"
 check deliberate-bugs-apply ${#bugs[@]} bugs_apply "${bugs[@]}"
 check cppcheck ${#c_sources[@]} cpp_check
 check clang-tidy ${#c_sources[@]} tidy
