@@ -82,8 +82,7 @@ static int write_message(struct buf *out, const struct notice *n)
 		return buf_printf(out,
 				  "VSOCK CID %" PRIu32
 				  " was written, but another component put the old status back; "
-				  "see the section about KubeVirt's own allocator in the README of "
-				  "vsock-cid-controller",
+				  "see manifests/kubevirt.md of vsock-cid-controller",
 				  n->cid);
 	case NOTICE_REFUSED:
 		return buf_printf(out, "the API server refuses the VSOCK CID: %s", n->text);

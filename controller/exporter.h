@@ -34,8 +34,8 @@ struct exporter_snapshot {
 	double view_age_s;  /* the view of VMIs is at most this old; NaN where nothing is known */
 	bool vmis_synced;
 	bool kubevirts_synced;
-	const char *settings_refused; /* why the ConfigMap's are not in force, "": they are; borrowed */
 	bool settings_known;          /* some are in force, and CIDs may be given by them */
+	const char *settings_refused; /* why the ConfigMap's are not in force, "": they are; borrowed */
 	uint64_t events_dropped;      /* since the start */
 };
 

@@ -214,7 +214,8 @@ const struct option_rule option_rules[] = {
 	{.help = "KubeVirt"},
 	{"mode", "MODE", set_mode, AT(mode), .fallback = "auto",
 	 .help = "takeover: write CIDs while the admission policies see to it that nobody else can; coexist: "
-		 "write without them; observe: write nothing; auto: whichever of them fits (see README)"},
+		 "write without them; observe: write nothing; auto: whichever of them fits (see "
+		 "manifests/kubevirt.md)"},
 	{"write-as", "USER", set_user, AT(write_as), .fallback = "auto",
 	 .help = "user to act as when a CID is written, as KubeVirt (1.6 and later) undoes what others "
 		 "write; "
