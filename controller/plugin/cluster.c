@@ -185,8 +185,9 @@ static const char *time_of(const json_t *event)
 	return last[0] != '\0' ? last : text_at(event, "metadata", "creationTimestamp");
 }
 
-static void take_event(struct cluster *c, const json_t *event)
+static void take_event(void *data, const json_t *event)
 {
+	struct cluster *c = data;
 	const char *uid = text_at(event, "involvedObject", "uid");
 	const json_t *before = json_object_get(c->told, uid);
 
@@ -201,20 +202,12 @@ static void take_event(struct cluster *c, const json_t *event)
 
 static int read_events(struct cluster *c, struct session *s, const char *namespace)
 {
-	json_t *list = NULL;
-	const json_t *items;
 	char path[256];
-	int rc;
 
 	c->told = json_object();
 	(void)snprintf(path, sizeof(path), "/api/v1%s%s/events?fieldSelector=source=" CLUSTER_COMPONENT,
 		       namespace != NULL ? "/namespaces/" : "", namespace != NULL ? namespace : "");
-	rc = get_json(s, path, &list, NULL);
-	c->told_known = rc == 0;
-	items = json_object_get(list, "items");
-	for (size_t i = 0; i < json_array_size(items); i++)
-		take_event(c, json_array_get(items, i));
-	json_decref(list);
+	c->told_known = session_list(s, path, take_event, c, NULL) == 0;
 	return c->told != NULL ? 0 : -ENOMEM;
 }
 

@@ -238,8 +238,9 @@ static bool is_containerd(const char *runtime, unsigned int *major, unsigned int
 	       sscanf(runtime, "containerd://v%u.%u", major, minor) == 2;
 }
 
-static void check_node(struct doctor *d, const json_t *node)
+static void check_node(void *data, const json_t *node)
 {
+	struct doctor *d = data;
 	const char *name = json_string_value(json_object_get(json_object_get(node, "metadata"), "name"));
 	const char *runtime = json_string_value(json_object_get(
 		json_object_get(json_object_get(node, "status"), "nodeInfo"), "containerRuntimeVersion"));
@@ -265,20 +266,10 @@ static void check_node(struct doctor *d, const json_t *node)
 
 static void check_nodes(struct doctor *d)
 {
-	AUTO_ANSWER struct session_answer answer = {0};
 	struct error err = {0};
-	const json_t *items;
-	json_t *list;
 
-	if (session_get(&d->session, "/api/v1/nodes", &answer, &err) != 0) {
+	if (session_list(&d->session, "/api/v1/nodes", check_node, d, &err) != 0)
 		tell(d, VERDICT_UNKNOWN, "nodes", "%s", err.message);
-		return;
-	}
-	list = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
-	items = json_object_get(list, "items");
-	for (size_t i = 0; i < json_array_size(items); i++)
-		check_node(d, json_array_get(items, i));
-	json_decref(list);
 }
 
 /* ---- what the caller may do ---- */

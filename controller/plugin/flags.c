@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -167,6 +168,19 @@ static int complain(int c, char **argv, struct error *err)
 	if (optopt != 0 && optopt < 256 && strncmp(word, "--", 2) != 0)
 		return error_set(err, -EINVAL, "unknown flag -%c", optopt);
 	return error_set(err, -EINVAL, "unknown flag %s", word);
+}
+
+int flags_first_word(int argc, char **argv)
+{
+	struct option table[RULES + 1];
+	char letters[2 * RULES + 3] = "+"; /* up to there, and in the order that it has */
+
+	make_tables(UINT_MAX, table, letters + 1);
+	optind = 0;
+	opterr = 0;
+	while (getopt_long(argc, argv, letters, table, NULL) != -1)
+		;
+	return optind;
 }
 
 int flags_read(struct flags *out, unsigned int allowed, int argc, char **argv, struct error *err)

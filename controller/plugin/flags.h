@@ -40,6 +40,10 @@ struct flags {
 	bool all_namespaces, no_headers, watch, here, help;
 };
 
+/** Where the first word stands that is neither a flag of any command nor the value of one; @argc: there is
+ * none. */
+int flags_first_word(int argc, char **argv);
+
 /** Reads argv[1] and on; argv is put into another order. @allowed: bits of enum flags_allowed. Returns 0, or
  * -EINVAL with err. */
 int flags_read(struct flags *out, unsigned int allowed, int argc, char **argv, struct error *err);

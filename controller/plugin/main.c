@@ -63,6 +63,19 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* "kubectl vsock -n NAMESPACE list": the command comes first, as if it had been given so. */
+static void put_command_first(int argc, char **argv)
+{
+	int at = argc > 1 && argv[1][0] == '-' ? flags_first_word(argc, argv) : argc;
+	char *command;
+
+	if (at >= argc)
+		return;
+	command = argv[at];
+	memmove(&argv[2], &argv[1], (size_t)(at - 1) * sizeof(argv[0]));
+	argv[1] = command;
+}
+
 int main(int argc, char **argv)
 {
 	enum command_status status;
@@ -70,6 +83,7 @@ int main(int argc, char **argv)
 	struct flags flags;
 	struct error err = {0};
 
+	put_command_first(argc, argv);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		if (argc > 2 && command_find(argv[2]) != NULL) {

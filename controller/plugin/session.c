@@ -1,10 +1,13 @@
 #include "controller/plugin/session.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/version.h"
+
+#define PAGE 500
 
 int session_open(struct session *s, const struct flags *flags, struct error *err)
 {
@@ -132,6 +135,61 @@ int session_get(struct session *s, const char *path, struct session_answer *out,
 	int rc = session_ask(s, "GET", path, NULL, out, err);
 
 	return rc == 0 ? judge(path, out, err) : rc;
+}
+
+static int add_encoded(struct buf *out, const char *text)
+{
+	int rc = 0;
+
+	for (; *text != '\0' && rc == 0; text++) {
+		if (strchr("-._~", *text) != NULL || isalnum((unsigned char)*text))
+			rc = buf_add(out, text, 1);
+		else
+			rc = buf_printf(out, "%%%02X", (unsigned char)*text);
+	}
+	return rc;
+}
+
+static int get_page(struct session *s, const char *path, const char *token, json_t **out, struct error *err)
+{
+	AUTO_ANSWER struct session_answer answer = {0};
+	AUTO_BUF struct buf target = {.max = 8192};
+	int rc = buf_printf(&target, "%s%climit=%d&continue=", path, strchr(path, '?') != NULL ? '&' : '?',
+			    PAGE);
+
+	if (rc == 0)
+		rc = add_encoded(&target, token);
+	if (rc != 0)
+		return error_errno(err, rc, "GET %s", path);
+	rc = session_get(s, buf_str(&target), &answer, err);
+	if (rc != 0)
+		return rc;
+	*out = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+	return *out != NULL ? 0 : error_set(err, -EBADMSG, "GET %s: the answer is no JSON", path);
+}
+
+int session_list(struct session *s, const char *path, void (*visit)(void *data, const json_t *object),
+		 void *data, struct error *err)
+{
+	json_t *page = NULL;
+	int rc;
+
+	do {
+		json_t *before = page;
+		const char *token =
+			json_string_value(json_object_get(json_object_get(before, "metadata"), "continue"));
+		const json_t *items;
+
+		page = NULL;
+		rc = get_page(s, path, token != NULL ? token : "", &page, err);
+		json_decref(before);
+		items = json_object_get(page, "items");
+		for (size_t i = 0; i < json_array_size(items); i++)
+			visit(data, json_array_get(items, i));
+	} while (rc == 0 &&
+		 json_string_length(json_object_get(json_object_get(page, "metadata"), "continue")) > 0);
+	json_decref(page);
+	return rc;
 }
 
 int session_stream(struct session *s, const char *path, int (*take)(void *data, const char *bytes, size_t n),

@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "controller/plugin/age.h"
+#include "controller/plugin/cluster.h"
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
 #include "controller/plugin/table.h"
@@ -120,7 +121,15 @@ static int look(void *data, const struct vmi_row *row)
 	if (asked == NULL)
 		return 0;
 	asked->found = true;
-	(void)age_time(row->vmi.created_s, since);
+	/* Our controller writes a VMI once; of others only the last write is known. */
+	if (strcmp(row->writer, CLUSTER_COMPONENT) == 0 && row->written[0] != '\0')
+		(void)snprintf(since, sizeof(since), "%s", row->written);
+	else
+		(void)age_time(row->vmi.created_s, since);
+	if (w->flags->output == FLAGS_NAME) {
+		printf("virtualmachineinstance.kubevirt.io/%s\n", row->vmi.name);
+		return 0;
+	}
 	if (flags_want_document(w->flags))
 		return add_item(w, row, since);
 	(void)snprintf(cid, sizeof(cid), "%u", row->vmi.cid);
@@ -140,9 +149,11 @@ static int answer(struct whois *w, struct error *err)
 	if (rc != 0)
 		return rc;
 	w->items = json_array();
-	table_begin(&w->table, stdout, columns, !w->flags->no_headers);
+	if (w->flags->output != FLAGS_NAME)
+		table_begin(&w->table, stdout, columns, !w->flags->no_headers);
 	rc = vmi_list_server(&session, &options, err);
-	(void)table_end(&w->table);
+	if (w->flags->output != FLAGS_NAME)
+		(void)table_end(&w->table);
 	if (rc == 0 && (flags_want_document(w->flags))) {
 		document = json_pack("{s:s, s:O}", "kind", "VSOCKOwnerList", "items", w->items);
 		rc = document_print(stdout, document, w->flags->output);
@@ -184,6 +195,6 @@ const struct command command_whois = {
 		"Examples:\n"
 		"  kubectl vsock whois 123456\n"
 		"  ss --vsock -Hn | awk '{print $6}' | cut -d: -f1 | kubectl vsock whois\n",
-	.allowed = FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_WORDS,
+	.allowed = FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_NAMES | FLAGS_ALLOW_WORDS,
 	.run = run,
 };

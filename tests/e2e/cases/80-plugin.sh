@@ -41,6 +41,21 @@ the_plugin_lists_cids_and_why_one_has_none() {
 	saw "$(sed -n 2p "$folder/all")"
 }
 
+it apisim the_plugin_reads_more_events_than_a_page_has
+the_plugin_reads_more_events_than_a_page_has() {
+	start_ready_controller
+	fault '{"verb": "patch", "path": "/apis/kubevirt.io", "userAgent": "vsock-cid-controller"}' '{"status": 403}'
+	"$vmis" create --phase Pending refused 620 "${namespaces[@]}"
+	await "an event about each" events_are 620
+	is "VMIs that were refused" 620 "$(vsock list -A -o json | jq '[.items[] | select(.lack.reason == "refused")] | length')"
+	stop_controller
+	is "exit status" 0 "$exit_status"
+}
+
+events_are() {
+	(($(api GET '/api/v1/events?fieldSelector=source=vsock-cid-controller' | jq '.items | length') >= $1))
+}
+
 it both the_plugin_follows_changes
 the_plugin_follows_changes() {
 	local -a watchers=()
@@ -73,6 +88,8 @@ the_plugin_tells_whose_a_cid_is() {
 	is "exit status" 0 "$(status_after vsock whois 70001 70002)"
 	is "owners" "70001 e2e-a with-1 70002 e2e-b other-1" \
 		"$(tail -n +2 "$folder/out" | sort -n | awk '{ print $1, $2, $3 }' | xargs)"
+	is "by name" virtualmachineinstance.kubevirt.io/with-1 "$(vsock whois 70001 -o name)"
+	is "flags before the command" virtualmachineinstance.kubevirt.io/other-1 "$(vsock -n e2e-b -o name list)"
 	is "exit status for an unknown one" 1 "$(status_after vsock whois 70001 5)"
 	is "what it says" "No VMI has CID 5." "$(cat "$folder/err")"
 	is "from standard input" 70002 "$(printf '70002\n' | vsock whois -o json | jq '.items[0].cid')"
