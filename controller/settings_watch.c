@@ -62,6 +62,7 @@ struct settings_watch {
 	bool next_told;       /* that it waits */
 	char next_refusal[ERROR_MESSAGE_MAX];
 	char refusal[ERROR_MESSAGE_MAX];
+	bool refused; /* that was the last verdict */
 	uint64_t verdict;
 	/* The end. */
 	unsigned int open_parts; /* schemas and the reflector, with those that are closing */
@@ -178,8 +179,8 @@ static void on_list_done(void *data, const char *rv)
 static void refuse(struct settings_watch *w, const char *why)
 {
 	(void)snprintf(w->refusal, sizeof(w->refusal), "%s", why);
+	w->refused = w->known = true;
 	w->verdict++;
-	w->known = true;
 	log_error(w->options.log, "ConfigMap %s/%s is not in force, %s: %s", w->namespace, SETTINGS_CONFIGMAP,
 		  w->good ? "the settings stay as they are" : "and no CID is given before", why);
 }
@@ -195,7 +196,8 @@ static void on_restarted(void *data, bool watch, enum reflector_restart reason)
 		return;
 	w->unreadable = true;
 	w->ephemeral = true;
-	w->good = true; /* as before there was such a ConfigMap: the RBAC rules may be of that time */
+	/* As before there was such a ConfigMap, unless one was seen: the RBAC rules may be of that time. */
+	w->good = w->good || !w->known;
 	refuse(w, "it may not be read: a rule of RBAC is missing");
 }
 
@@ -359,6 +361,7 @@ static void judge(struct settings_watch *w)
 	w->news = false;
 	w->next_told = false;
 	w->ephemeral = false;
+	w->refusal[0] = '\0'; /* that was of the one before */
 	if (rc == 0)
 		rc = propose_next(w, v, &err);
 	free(v);
@@ -374,9 +377,9 @@ static void judge(struct settings_watch *w)
 /* The proposal is in force from now on. True: it differs from what was before. */
 static bool adopt(struct settings_watch *w)
 {
-	bool was_refused = w->refusal[0] != '\0';
+	bool was_refused = w->refused;
 
-	w->refusal[0] = '\0';
+	w->refused = false;
 	w->known = w->good = true;
 	if (settings_equal(&w->current.settings, &w->next.settings)) {
 		w->verdict += was_refused;

@@ -481,6 +481,32 @@ START_TEST(who_may_not_read_it_goes_on_with_the_command_line)
 }
 END_TEST
 
+START_TEST(who_has_seen_a_wrong_one_does_not_go_by_the_command_line_when_it_may_not_read_it_any_more)
+{
+	given_known("\"data\":{\"cid-min\":\"0\"}");
+	LOOP_UNTIL(&rig.loop, stream != NULL);
+	may_read = false;
+	event("ERROR", "\"code\":410");
+	LOOP_UNTIL(&rig.loop, strstr(settings_watch_refusal(watch), "RBAC") != NULL);
+	ck_assert(!settings_watch_good(watch));
+	done();
+}
+END_TEST
+
+START_TEST(what_was_wrong_with_the_one_before_is_not_said_of_one_that_waits)
+{
+	given_known("\"data\":{\"cid-min\":\"many\"}");
+	crd_is_slow = true;
+	event("MODIFIED", "\"data\":{\"cid-max\":\"4294967294\"}");
+	LOOP_UNTIL(&rig.loop, slow_crd != NULL);
+	ck_assert_str_eq(settings_watch_refusal(watch), "");
+	answer_crd(slow_crd);
+	wait_for_verdict(2);
+	ck_assert_uint_eq(now()->cids.max, 4294967294);
+	done();
+}
+END_TEST
+
 START_TEST(it_closes_amid_anything)
 {
 	given_cluster("\"data\":{\"cid-max\":\"4294967294\"}");
@@ -517,6 +543,8 @@ int main(void)
 		a_newer_one_takes_the_place_of_one_that_waits_for_the_crd,
 		the_command_lines_own_highest_cid_must_fit_too,
 		who_may_not_read_it_goes_on_with_the_command_line,
+		who_has_seen_a_wrong_one_does_not_go_by_the_command_line_when_it_may_not_read_it_any_more,
+		what_was_wrong_with_the_one_before_is_not_said_of_one_that_waits,
 		it_closes_amid_anything,
 	};
 
