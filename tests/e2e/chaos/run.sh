@@ -58,6 +58,7 @@ background() {
 
 end_background() {
 	local status=$? group
+	set +e # or a status that is not 0 would end the trap here, and leave the run's folder behind
 	for group in "${groups[@]}"; do
 		kill -KILL -- "-$group" 2>/dev/null || true
 	done
