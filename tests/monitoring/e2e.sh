@@ -181,10 +181,8 @@ every_condition() {
 	beside=("$stale" VSOCKCIDForeignWriter) # who else could have made such CIDs
 	appear make_findings DuplicateVSOCKCID InvalidVSOCKCID MissedVSOCKCID
 	disappear remove_findings DuplicateVSOCKCID InvalidVSOCKCID MissedVSOCKCID
-	beside=("$stale" VSOCKCIDForeignWriter) # as before
 	appear spoil_settings VSOCKCIDSettingsRefused
 	disappear mend_settings VSOCKCIDSettingsRefused
-	beside=("$stale")
 	step "install takeover" install_takeover
 	appear lose_a_policy VSOCKPoliciesNotInForce
 	disappear install_the_policy_again VSOCKPoliciesNotInForce
