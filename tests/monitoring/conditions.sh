@@ -47,7 +47,7 @@ quiet() {
 }
 
 nothing_fires() {
-	[[ ! $(firing) ]]
+	firing >"$folder/firing" && [[ ! -s $folder/firing ]]
 }
 
 # --- the network of a standby stands still ----------------------------------------------------------------------------
