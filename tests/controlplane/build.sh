@@ -10,7 +10,7 @@ kubectl_min_minor=27
 
 # What can be built, and from which package.
 declare -A packages=([controlplane]=. [kubectl]=./cmd/kubectl [auditor]=./cmd/auditor
-	[kubevirt]=./cmd/kubevirt)
+	[kubevirt]=./cmd/kubevirt [seccomp]=.)
 
 # The Kubernetes that the server is: the default, or an older one that differs in nothing but its modules.
 case ${VSOCK_KUBERNETES-} in
@@ -19,34 +19,42 @@ case ${VSOCK_KUBERNETES-} in
 *) die "VSOCK_KUBERNETES must be 1.36 or 1.34, not $VSOCK_KUBERNETES" ;;
 esac
 
-# Prints which file of $here says what modules binary NAME is made of. Its sums are beside it.
+# Prints the folder of the module that has binary NAME. containerd is apart: it wants newer modules than Kubernetes has, and
+# would be tested with.
+module_folder() {
+	if [[ $1 == seccomp ]]; then echo "$here/cmd/seccomp"; else echo "$here"; fi
+}
+
+# Prints which file of that folder says what modules binary NAME is made of. Its sums are beside it.
 module_file() {
 	if [[ $1 == controlplane ]]; then echo "$server_modules"; else echo go.mod; fi
 }
 
 # The path at which `build` leaves a binary: binary_path NAME.
 binary_path() {
-	local modules sources
+	local folder modules sources
+	folder=$(module_folder "$1")
 	modules=$(module_file "$1")
-	sources=$(cd "$here" && echo "${packages[$1]}"/*.go)
+	sources=$(cd "$folder" && echo "${packages[$1]}"/*.go)
 	# shellcheck disable=SC2086 # no source has a blank in its name
-	echo "$cache/$1-$(sources_hash "$here" "$modules" "${modules%.mod}.sum" $sources)/$1"
+	echo "$cache/$1-$(sources_hash "$folder" "$modules" "${modules%.mod}.sum" $sources)/$1"
 }
 
-# The version of Kubernetes that the modules of binary NAME stand for, as Kubernetes writes it.
-kubernetes_version() {
-	sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/$(module_file "$1")"
+# The version of Kubernetes (or containerd) that the modules of binary NAME stand for, as its makers write it.
+stands_for() {
+	sed -nE 's#^.*(k8s\.io/kubernetes|github\.com/containerd/containerd/v2) (v[0-9.]+)$#\2#p' \
+		"$(module_folder "$1")/$(module_file "$1")"
 }
 
 # build_binary NAME: the lock is held.
 build_binary() {
 	local out version tmp
-	version=$(kubernetes_version "$1")
+	version=$(stands_for "$1")
 	out=$(binary_path "$1")
 	[[ -x $out ]] && return
 	tmp=$(dirname -- "$out").tmp
 	mkdir -p -- "$tmp"
-	go_build "$here" "$tmp/$1" -modfile="$(module_file "$1")" \
+	go_build "$(module_folder "$1")" "$tmp/$1" -modfile="$(module_file "$1")" \
 		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "${packages[$1]}" ||
 		die "building $1 failed"
 	rm -rf -- "${out%/*}"
@@ -71,7 +79,7 @@ kubectl_folder() {
 build_missing() {
 	local name missing=() versions=()
 	for name; do
-		[[ -x $(binary_path "$name") ]] || missing+=("$name") versions+=("$name@$(kubernetes_version "$name")")
+		[[ -x $(binary_path "$name") ]] || missing+=("$name") versions+=("$name@$(stands_for "$name")")
 	done
 	((${#missing[@]} > 0)) || return 0
 	say "building into $cache: ${versions[*]} (about 5 minutes from nothing, then not again)"
@@ -95,7 +103,7 @@ build_server() {
 # All there is, the older server included.
 build() {
 	build_server
-	build_missing auditor kubevirt
+	build_missing auditor kubevirt seccomp
 	[[ $server_modules != go.mod ]] || server_modules=kubernetes-1.34.mod build_missing controlplane
 	say "all is built in $cache"
 }

@@ -24,8 +24,8 @@ usage() {
 	cat <<-END
 		usage: controlplane.sh COMMAND
 
-		  build                     build the servers, the auditor and the stand-ins for KubeVirt (and kubectl,
-		                            if the installed one is too old)
+		  build                     build the servers, the auditor, the stand-ins for KubeVirt and seccomp-profile
+		                            (and kubectl, if the installed one is too old)
 		  up [--tie PID] DIR        start one in the new folder DIR; with --tie it ends when PID does
 		  down DIR                  end it; DIR stays, for its logs
 		  stop [--kill] DIR         end the process, orderly or by SIGKILL, to be started again ...
@@ -35,6 +35,8 @@ usage() {
 		  audit DIR [OPTION]...     judge all that ever happened to the VMIs of a running one (cmd/auditor)
 		  audit --self-test         show that the auditor finds what it is there to find
 		  kubevirt DIR ARGUMENT...  run a stand-in for one of KubeVirt's components (cmd/kubevirt; -h says which)
+		  seccomp-profile [CAP]...  print what RuntimeDefault is in containerd for a container that has these
+		                            capabilities (cmd/seccomp)
 
 		DIR/env sets KUBECONFIG, APISERVER_URL, CONTROLPLANE_DIR and PATH; DIR/log and DIR/audit.log
 		are the server's. variables.md has the environment variables.
@@ -362,6 +364,11 @@ kubevirt() {
 	KUBECONFIG=$dir/kubeconfig exec "$(binary_path kubevirt)" "$@"
 }
 
+seccomp_profile() {
+	build_missing seccomp
+	exec "$(binary_path seccomp)" "$@"
+}
+
 # Asks process $1, a child of ours, to end, and makes it.
 end_child() {
 	local pid=$1 end=$((SECONDS + leave_s))
@@ -434,6 +441,7 @@ main() {
 	case $command in
 	build) build ;;
 	up | stop | start | token | audit | kubevirt | run) "$command" "$@" ;;
+	seccomp-profile) seccomp_profile "$@" ;;
 	down) stop "$@" ;;
 	-h | --help | help) usage ;;
 	*) bad_usage ;;
