@@ -1,15 +1,13 @@
 /* kubectl vsock probe: can a pod of this cluster use AF_VSOCK? It really tries. */
 #include <errno.h>
-#include <linux/vm_sockets.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "base/rng.h"
+#include "controller/plugin/attempt.h"
 #include "controller/plugin/cluster.h"
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
@@ -25,93 +23,6 @@
 
 /* The pod ends by itself where nobody takes it away. */
 #define DEADLINE_S 180
-
-enum outcome {
-	OUTCOME_OPEN,
-	OUTCOME_NO_PRIVILEGED,
-	OUTCOME_BLOCKED,
-	OUTCOME_UNSUPPORTED,
-	OUTCOME_ODD,
-	OUTCOME_COUNT
-};
-
-static const struct {
-	const char *name;
-	const char *text;
-} outcomes[OUTCOME_COUNT] = {
-	[OUTCOME_OPEN] = {"open", "open: sockets can be made, and bound to any port, below 1024 too"},
-	[OUTCOME_NO_PRIVILEGED] =
-		{"privileged-port-refused",
-		 "open, but for privileged ports: those below 1024 need CAP_NET_BIND_SERVICE"},
-	[OUTCOME_BLOCKED] = {"blocked", "blocked: no AF_VSOCK socket can be made (seccomp)"},
-	[OUTCOME_UNSUPPORTED] = {"unsupported", "not supported: the kernel has no AF_VSOCK (module vsock)"},
-	[OUTCOME_ODD] = {"unknown", "not known: it failed in another way"},
-};
-
-/* ---- trying it here ---- */
-
-struct attempt {
-	int socket_errno; /* 0: made */
-	int low_errno;    /* bind to port 80 */
-	int high_errno;   /* bind to port 1024 */
-	bool has_device;  /* /dev/vhost-vsock, which is not needed for any of this */
-};
-
-static int try_bind(unsigned int port)
-{
-	struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_port = port, .svm_cid = VMADDR_CID_ANY};
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int rc;
-
-	if (fd < 0)
-		return errno;
-	rc = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-	(void)close(fd);
-	return rc;
-}
-
-static void try_here(struct attempt *a)
-{
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	*a = (struct attempt){.socket_errno = fd < 0 ? errno : 0};
-	a->has_device = access("/dev/vhost-vsock", F_OK) == 0;
-	if (fd < 0)
-		return;
-	(void)close(fd);
-	a->low_errno = try_bind(80);
-	a->high_errno = try_bind(1024);
-}
-
-static enum outcome judge(const struct attempt *a)
-{
-	if (a->socket_errno == EPERM || a->socket_errno == EACCES || a->socket_errno == ENOSYS)
-		return OUTCOME_BLOCKED;
-	if (a->socket_errno == EAFNOSUPPORT)
-		return OUTCOME_UNSUPPORTED;
-	if (a->socket_errno != 0)
-		return OUTCOME_ODD;
-	/* Who holds the port already could bind it. */
-	if (a->low_errno == EACCES)
-		return OUTCOME_NO_PRIVILEGED;
-	return a->low_errno == 0 || a->low_errno == EADDRINUSE ? OUTCOME_OPEN : OUTCOME_ODD;
-}
-
-static const char *result_of(int error)
-{
-	return error == 0 ? "ok" : strerrorname_np(error);
-}
-
-static json_t *describe(const struct attempt *a)
-{
-	enum outcome outcome = judge(a);
-
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "kind", "VSOCKProbe", "result", outcomes[outcome].name,
-		"message", outcomes[outcome].text, "socket", result_of(a->socket_errno), "bind80",
-		a->socket_errno == 0 ? result_of(a->low_errno) : "not tried", "bind1024",
-		a->socket_errno == 0 ? result_of(a->high_errno) : "not tried", "vhostDevice", a->has_device);
-}
 
 /* ---- in a pod ---- */
 
@@ -315,8 +226,8 @@ static enum command_status run(const struct flags *flags)
 	int rc = 0;
 
 	if (flags->here) {
-		try_here(&attempt);
-		said = describe(&attempt);
+		attempt_make(&attempt);
+		said = attempt_describe(&attempt);
 		leave_words(said);
 	} else {
 		rc = probe_in_pod(flags, &said, &err);
@@ -334,8 +245,8 @@ const struct command command_probe = {
 	.help = "Runs a short pod from the controller's image, under the runtime's default\n"
 		"seccomp profile and without capabilities, that makes an AF_VSOCK socket and\n"
 		"binds it to ports 80 and 1024; or does so itself (--here). The answer is one\n"
-		"of: blocked, privileged-port-refused, unsupported, open. Which node it is\n"
-		"depends on the scheduler.\n"
+		"of: blocked, privileged-port-refused, unsupported, open, unknown. Which node it\n"
+		"is depends on the scheduler.\n"
 		"\n"
 		"Examples:\n"
 		"  kubectl vsock probe -n tenant-1\n"

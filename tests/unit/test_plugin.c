@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "controller/plugin/age.h"
+#include "controller/plugin/attempt.h"
 #include "controller/plugin/document.h"
 #include "controller/plugin/findings.h"
 #include "controller/plugin/flags.h"
@@ -329,6 +330,44 @@ START_TEST(what_a_vmi_lacks_is_told_in_a_word)
 }
 END_TEST
 
+/* ---- whether AF_VSOCK can be used ---- */
+
+START_TEST(what_an_attempt_says_is_no_more_than_what_it_shows)
+{
+	static const struct {
+		struct attempt attempt;
+		const char *result;
+		const char *message; /* how it begins */
+	} cases[] = {
+		{{0}, "open", "open: "},
+		{{.low_errno = EADDRINUSE, .high_errno = EADDRINUSE}, "open", "open: "},
+		{{.low_errno = EACCES}, "privileged-port-refused", "open, but for privileged ports"},
+		{{.low_errno = EACCES, .high_errno = EADDRINUSE}, "privileged-port-refused", "open, but"},
+		{{.low_errno = EACCES, .high_errno = EACCES}, "unknown", "not known"},
+		{{.high_errno = EPERM}, "unknown", "not known"},
+		{{.low_errno = EPERM}, "unknown", "not known"},
+		{{.socket_errno = EPERM, .has_filter = true}, "blocked", "blocked by seccomp: "},
+		{{.socket_errno = ENOSYS, .has_filter = true}, "blocked", "blocked by seccomp: "},
+		{{.socket_errno = EPERM}, "blocked", "blocked, but not by seccomp: "},
+		{{.socket_errno = EACCES, .has_filter = true}, "blocked", "blocked, but not by seccomp: "},
+		{{.socket_errno = EAFNOSUPPORT, .has_filter = true},
+		 "unsupported",
+		 "not supported by the kernel"},
+		{{.socket_errno = EMFILE}, "unknown", "not known"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		json_t *said = attempt_describe(&cases[i].attempt);
+		const char *message = json_string_value(json_object_get(said, "message"));
+
+		ck_assert_str_eq(json_string_value(json_object_get(said, "result")), cases[i].result);
+		ck_assert_msg(strncmp(message, cases[i].message, strlen(cases[i].message)) == 0, "%s",
+			      message);
+		json_decref(said);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -341,6 +380,7 @@ int main(void)
 		findings_name_all_owners_of_a_shared_cid,
 		a_file_is_read_to_its_end_or_refused,
 		what_a_vmi_lacks_is_told_in_a_word,
+		what_an_attempt_says_is_no_more_than_what_it_shows,
 	};
 
 	return suite_run("plugin", tests, ARRAY_LEN(tests));
