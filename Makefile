@@ -242,6 +242,13 @@ $(PICTURE_BIN): $(call objs,$(wildcard tests/monitoring/*.c lib/base/*.c)) $(LIB
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# --- tests/image: what AF_VSOCK is in a container, of nothing but libc, which is all that the image has for it.
+IMAGE_BIN := $(BUILD)/tests/image/sockets
+
+$(IMAGE_BIN): $(call objs,tests/image/sockets.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 .PHONY: bench bench-build
 bench: ## measure beside the peers and the raw server (an hour; BENCH_ROUNDS=6, BENCH_ONLY=word, BENCH_QUICK=1)
 	@$(DEPS) build test
@@ -289,7 +296,7 @@ demo-build: $(BUILD)/vsock-cid-controller $(BUILD)/apisim $(BUILD)/tests/demo/de
 
 # Everything that a suite runs, built beforehand so that a suite's time is its own.
 .PHONY: test-build
-test-build: all unit-build demo-build sim-build e2e-build hotpath-build bench-build $(PICTURE_BIN) $(CONTRACT_BIN) $(FUZZ_BIN)
+test-build: all unit-build demo-build sim-build e2e-build hotpath-build bench-build $(PICTURE_BIN) $(IMAGE_BIN) $(CONTRACT_BIN) $(FUZZ_BIN)
 
 .PHONY: check
 check: ## the fast part of the tests: units, simulation, contract against apisim
