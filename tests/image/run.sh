@@ -247,6 +247,7 @@ word_for() {
 probe_says() {
 	local seen said
 	seen=$(start "$2" "$3" /given/sockets | sed 's/EADDRINUSE/ok/g') || fail "$seen" || return
+	: >"$work/given/termination-log"
 	start "$2" "$3" /usr/bin/kubectl-vsock probe --here -o json >"$work/probe.json" || return
 	cat "$work/probe.json"
 	said=$(jq -r '[.socket, .bind80, .bind1024, if .seccompFilter then 2 else 0 end] | join(" ")' "$work/probe.json" |
