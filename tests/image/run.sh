@@ -304,13 +304,13 @@ if ! can_run null >"$work/out" 2>&1; then
 else
 	start_server >"$work/up.log" 2>&1 || { cat "$work/up.log" && exit 1; }
 	check "its settings are those of the manifests" settings_are_the_manifests
-	if can_run "$least_profile" >"$work/out" 2>&1; then
+	if can_run "$least_profile" >"$work/why" 2>&1; then
 		write_profiles
 		check "it gives CIDs as the manifests let it run" gives_cids default
 		probe_checks
 	else
 		check "it gives CIDs as the manifests let it run, but for seccomp" gives_cids none
-		skip "it does so under RuntimeDefault" "runc cannot set the least of profiles here: $(tail -n 1 "$work/out")"
+		skip "it does so under RuntimeDefault" "runc cannot set the least of profiles here: $(tail -n 1 "$work/why")"
 		skip "the probe says what a container can do" "the same"
 	fi
 fi
