@@ -71,6 +71,15 @@ static int set_number(void *member, const struct option_rule *rule, const char *
 	return 0;
 }
 
+/* One more, so that 0 says that none is given. */
+static int set_index(void *member, const struct option_rule *rule, const char *text, struct error *err)
+{
+	int rc = set_number(member, rule, text, err);
+
+	*(uint32_t *)member += rc == 0;
+	return rc;
+}
+
 static int set_duration(void *member, const struct option_rule *rule, const char *text, struct error *err)
 {
 	static const struct {
@@ -235,8 +244,8 @@ const struct option_rule option_rules[] = {
 		 "in all"},
 	{"cluster-count", "N", set_number, LIVE(cluster_count), .least = 1, .most = 4095, .fallback = "1",
 	 .help = "clusters that share the CIDs, each with a part of its own of at least 1048576"},
-	{"cluster-index", "N", set_number, LIVE(cluster_index), .most = 4094, .fallback = "0",
-	 .help = "which of these parts is this cluster's, from 0 on"},
+	{"cluster-index", "N", set_index, LIVE(cluster_number), .most = 4094,
+	 .help = "which of these parts is this cluster's, from 0 on; needed where there is more than one"},
 	{"quarantine", "TIME", set_duration, LIVE(quarantine_ms), .most = 24 * HOUR_MS, .fallback = "60s",
 	 .help = "rest of a CID between two VMIs; units ms, s, m, h"},
 

@@ -27,9 +27,13 @@ static int check(const struct settings_values *v, struct error *err)
 		return error_set(err, -EINVAL,
 				 "cid-min %u and cid-max %u: fewer than %u CIDs, too few to be given safely",
 				 v->cid_min, v->cid_max, SETTINGS_MIN_CIDS);
-	if (v->cluster_index >= v->cluster_count)
+	if (v->cluster_count > 1 && v->cluster_number == 0)
+		return error_set(err, -EINVAL,
+				 "cluster-count %u needs cluster-index: which of the parts is this cluster's",
+				 v->cluster_count);
+	if (v->cluster_number > v->cluster_count)
 		return error_set(err, -EINVAL, "cluster-index %u is not below cluster-count %u",
-				 v->cluster_index, v->cluster_count);
+				 v->cluster_number - 1, v->cluster_count);
 	if (((uint64_t)v->cid_max - v->cid_min + 1) / v->cluster_count < SETTINGS_MIN_CIDS)
 		return error_set(
 			err, -EINVAL,
@@ -41,13 +45,14 @@ static int check(const struct settings_values *v, struct error *err)
 
 int settings_resolve(struct settings *out, const struct settings_values *v, struct error *err)
 {
+	uint32_t index = v->cluster_number > 0 ? v->cluster_number - 1 : 0;
 	struct settings s = {.quarantine_ms = v->quarantine_ms, .writes_in_flight = v->writes_in_flight};
 	int rc = check(v, err);
 
 	if (rc != 0)
 		return rc;
-	rc = cid_range_init(&s.cids, part_start(v, v->cluster_index), part_start(v, v->cluster_index + 1) - 1,
-			    v->excluded.spans, v->excluded.count, err);
+	rc = cid_range_init(&s.cids, part_start(v, index), part_start(v, index + 1) - 1, v->excluded.spans,
+			    v->excluded.count, err);
 	if (rc != 0)
 		return error_wrap(err, rc, "exclude-cids");
 	*out = s;
@@ -139,7 +144,7 @@ int settings_describe(const struct settings *s, struct buf *out)
 	int rc = buf_printf(out, "CIDs %" PRIu32 "-%" PRIu32, s->cids.min, s->cids.max);
 
 	if (rc == 0 && s->cids.excluded_count > 0)
-		rc = buf_printf(out, " but for %" PRIu64,
+		rc = buf_printf(out, " without %" PRIu64 " excluded ones",
 				cid_range_excluded_within(&s->cids, s->cids.min, s->cids.max));
 	if (rc == 0 && cid_range_size(&s->cids) < SETTINGS_MIN_CIDS)
 		rc = buf_add_str(out, " (so few that chance alone keeps two leaders apart)");

@@ -36,8 +36,8 @@ void reflector_move(struct reflector *r, enum reflector_state to)
 	if ((state_moves[r->state] & (1u << to)) == 0)
 		abort(); /* a bug of this file: no input leads here */
 	if (r->state != to)
-		log_debug(r->options.log, "%s.%s: %s -> %s", r->options.resource, r->options.group,
-			  state_names[r->state], state_names[to]);
+		log_debug(r->options.log, "%s: %s -> %s", r->view.title, state_names[r->state],
+			  state_names[to]);
 	r->state = to;
 }
 
@@ -183,8 +183,8 @@ void reflector_again(struct reflector *r, const struct reflector_verdict *verdic
 	else if (verdict->pace == REFLECTOR_BACKOFF)
 		reflector_view_broken(&r->view, why, clock_boot_ms());
 	else
-		log_failure(r->options.log, LOG_LEVEL_DEBUG, why, "%s.%s: the %s starts again",
-			    r->options.resource, r->options.group, watch ? "watch" : "list");
+		log_failure(r->options.log, LOG_LEVEL_DEBUG, why, "%s: the %s starts again", r->view.title,
+			    watch ? "watch" : "list");
 	if (r->options.handler->restarted != NULL)
 		r->options.handler->restarted(r->options.handler_data, watch, verdict->reason);
 	if (!reflector_is_closing(r))
@@ -293,8 +293,7 @@ int reflector_open(struct reflector **out, const struct reflector_options *optio
 	r->options = *options;
 	reflector_set_defaults(&r->options);
 	r->version = -1;
-	r->view = (struct reflector_view){
-		.log = options->log, .resource = options->resource, .group = options->group};
+	reflector_view_init(&r->view, options->log, options->resource, options->group, options->name);
 	buf_init(&r->path, PATH_MAX_BYTES);
 	backoff_init(&r->backoff, r->options.backoff_initial_ms, r->options.backoff_max_ms);
 	rc = reflector_check_options(&r->options, err);

@@ -211,8 +211,8 @@ static void list_tell_rewound(struct reflector *r)
 
 	if (r->rv[0] == '\0' || !rv_compare(r->list_rv, r->rv, &order) || order >= 0)
 		return;
-	log_warning(r->options.log, "%s.%s: the API server went back from resourceVersion %s to %s",
-		    r->options.resource, r->options.group, r->rv, r->list_rv);
+	log_warning(r->options.log, "%s: the API server went back from resourceVersion %s to %s",
+		    r->view.title, r->rv, r->list_rv);
 	if (r->options.handler->rewound != NULL)
 		r->options.handler->rewound(r->options.handler_data, r->rv, r->list_rv);
 }

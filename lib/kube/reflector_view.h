@@ -21,13 +21,17 @@ enum reflector_view_state { VIEW_NEW, VIEW_ABSENT, VIEW_BROKEN, VIEW_LIVE };
 
 struct reflector_view {
 	struct logger *log;
-	const char *resource, *group; /* borrowed */
+	char title[128]; /* "configmaps NAME", "virtualmachineinstances.kubevirt.io"; cut to what fits */
 	enum reflector_view_state state;
 	bool synced; /* was live once */
 	bool told;   /* the state it is in has been logged */
 	bool ever_told;
 	uint64_t told_ms; /* when an interruption was last logged */
 };
+
+/** @group "": the core group; @name NULL: not one object alone. */
+void reflector_view_init(struct reflector_view *v, struct logger *log, const char *resource,
+			 const char *group, const char *name);
 
 /** The resource is not served. @now_ms: boot clock, here and below. */
 void reflector_view_absent(struct reflector_view *v, const struct error *why, uint64_t now_ms);

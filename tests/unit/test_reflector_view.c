@@ -19,7 +19,7 @@ static void setup(struct fixture *fx)
 {
 	*fx = (struct fixture){.why = {-1, "because"}};
 	log_init(&fx->log, memfd_create("log", 0), LOG_LEVEL_INFO, "test");
-	fx->view = (struct reflector_view){.log = &fx->log, .resource = "things", .group = "example.org"};
+	reflector_view_init(&fx->view, &fx->log, "things", "example.org", NULL);
 }
 
 static void teardown(struct fixture *fx)

@@ -129,8 +129,13 @@ START_TEST(settings_that_do_not_go_together_are_refused)
 	set("exclude-cids", "0-4294967295");
 	expect_unfit("exclude-cids: every CID of the range 3-2147483647 is excluded");
 	given_defaults();
-	set("cluster-index", "1");
-	expect_unfit("cluster-index 1 is not below cluster-count 1");
+	set("cluster-count", "2");
+	expect_unfit("cluster-count 2 needs cluster-index: which of the parts is this cluster's");
+	set("cluster-index", "2");
+	expect_unfit("cluster-index 2 is not below cluster-count 2");
+	set("cluster-count", "1");
+	expect_unfit("cluster-index 2 is not below cluster-count 1");
+	set("cluster-index", "0");
 	set("cluster-count", "2048");
 	expect_unfit("cluster-count 2048: fewer than 1048576 of the CIDs 3-2147483647 for each cluster, too "
 		     "few to be "
@@ -152,7 +157,7 @@ static void check_parts(const char *min, const char *max, uint32_t count)
 	set("cid-max", max);
 	v.cluster_count = count;
 	next = v.cid_min;
-	for (v.cluster_index = 0; v.cluster_index < count; v.cluster_index++) {
+	for (v.cluster_number = 1; v.cluster_number <= count; v.cluster_number++) {
 		uint64_t size;
 
 		resolve();
@@ -206,8 +211,9 @@ START_TEST(people_are_told_what_counts)
 	set("exclude-cids", "5-9");
 	resolve();
 	ck_assert_int_eq(settings_describe(&s, &out), 0);
-	ck_assert_str_eq(buf_str(&out),
-			 "CIDs 3-2147483647 but for 5, quarantine 60000 ms, 16 writes in flight");
+	ck_assert_str_eq(
+		buf_str(&out),
+		"CIDs 3-2147483647 without 5 excluded ones, quarantine 60000 ms, 16 writes in flight");
 	done();
 }
 END_TEST

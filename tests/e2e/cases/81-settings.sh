@@ -59,7 +59,7 @@ the_configmap_changes_the_range_at_once_and_from_the_start() {
 	await "all to be served" all_served
 	none_outside 1500000000 1600000000 one-
 	change '{"exclude-cids": "1500000000-1598000000\n1599000000", "quarantine": "5s", "writes-in-flight": "2"}'
-	in_force "CIDs 1500000000-1600000000 but for 98000002, quarantine 5000 ms, 2 writes in flight"
+	in_force "CIDs 1500000000-1600000000 without 98000002 excluded ones, quarantine 5000 ms, 2 writes in flight"
 	"$vmis" create two 20 "${namespaces[@]}"
 	await "all to be served" all_served
 	none_outside 1598000001 1600000000 two-
