@@ -179,6 +179,8 @@ done
 mkdir -p "$out"
 fill_root
 write_layout
+digest=$(jq -r '.manifests[0].digest' "$work/oci/index.json")
 write_spdx >"$out/vsock-cid-controller.spdx.json"
 pack "$work/oci" >"$out/vsock-cid-controller.oci.tar"
 echo "image: $out/vsock-cid-controller.oci.tar, $(($(stat -c %s "$out/vsock-cid-controller.oci.tar") / 1024)) KiB, $version"
+echo "image: $digest"
