@@ -10,7 +10,9 @@ Q       := $(if $(V),,@)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The tag of a release, else twelve digits of the commit: of one length, and the same whatever other tags and objects a clone has.
+VERSION := $(shell git describe --exact-match --tags --match 'v[0-9]*' --dirty 2>/dev/null || \
+             git describe --always --exclude '*' --abbrev=12 --dirty 2>/dev/null || echo unknown)
 
 PKGS    := libuv libcurl jansson openssl libmicrohttpd gnutls yaml-0.1
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh: an OCI archive with our programs, the libraries they need and the CA certificates, made from this machine's own
 # files: no registry, no daemon, no root. The same commit on the same packages gives the same bytes. Beside it an SPDX document
-# that names every package in it.
+# that names the image by its digest, and every package in it. README.md says what the bytes hang on.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -28,7 +28,8 @@ die() {
 build=$(realpath -- "$1")
 out=$build/image
 programs=(vsock-cid-controller kubectl-vsock)
-version=$(git -C "$root" describe --tags --always --dirty 2>/dev/null || echo unknown)
+# As the programs say themselves.
+version=$(cat "$build/version" 2>/dev/null) || version=unknown
 # reproducible-builds.org: times are those of the commit.
 epoch=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)}
 created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
@@ -86,7 +87,7 @@ image_path() {
 
 # --- packages -------------------------------------------------------------------------------------
 
-# The packages that the files come from: NAME VERSION SOURCE, a line each.
+# The packages that the files come from: NAME VERSION ARCHITECTURE SOURCE, a line each.
 packages() {
 	{
 		while read -r library; do
@@ -94,31 +95,48 @@ packages() {
 		done < <(libraries)
 		echo "ca-certificates: x"
 	} | sed 's/:.*//' | sort -u | while read -r name; do
-		dpkg-query --show --showformat '${Package} ${Version} ${source:Package}\n' "$name" | head -n 1
+		dpkg-query --show --showformat '${Package} ${Version} ${Architecture} ${source:Package}\n' "$name" | head -n 1
 	done
 }
 
-write_spdx() {
-	packages | jq -Rn --arg version "$version" --arg created "$created" '
-		[inputs | split(" ") | {name: .[0], version: .[1], source: .[2]}] as $packages | {
+# spdx_without_namespace DIGEST: of the image with that manifest.
+spdx_without_namespace() {
+	local distribution
+	# shellcheck source=/dev/null
+	distribution=$(. /etc/os-release && echo "$ID $VERSION_ID")
+	packages | jq -Rn --arg version "$version" --arg created "$created" --arg digest "$1" --arg arch "$arch" \
+		--arg vendor "${distribution% *}" --arg distro "${distribution/ /-}" '
+		def id: "SPDXRef-\(gsub("[^A-Za-z0-9.-]"; "-"))";
+		def unsaid: {downloadLocation: "NOASSERTION", filesAnalyzed: false, licenseConcluded: "NOASSERTION",
+			licenseDeclared: "NOASSERTION", copyrightText: "NOASSERTION"};
+		def purl(locator): {externalRefs: [{referenceCategory: "PACKAGE-MANAGER", referenceType: "purl", referenceLocator: locator}]};
+		def related($type): {spdxElementId: .[0], relationshipType: $type, relatedSpdxElement: .[1]};
+		[inputs | split(" ") | {name: .[0], version: .[1], arch: .[2], source: .[3], id: (.[0] | id)}] as $packages | {
 			spdxVersion: "SPDX-2.3", dataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT",
 			name: "vsock-cid-controller-\($version)",
-			documentNamespace: "https://spdx.org/spdxdocs/vsock-cid-controller-\($version)",
 			creationInfo: {created: $created, creators: ["Tool: manifests/image/build.sh"]},
-			packages: ([{name: "vsock-cid-controller", SPDXID: "SPDXRef-controller", versionInfo: $version,
-				downloadLocation: "NOASSERTION", filesAnalyzed: false, licenseConcluded: "Apache-2.0",
-				licenseDeclared: "Apache-2.0", copyrightText: "NOASSERTION"}] +
-				($packages | map({name, SPDXID: "SPDXRef-\(.name | gsub("[^A-Za-z0-9.-]"; "-"))",
-				versionInfo: .version, downloadLocation: "NOASSERTION", filesAnalyzed: false,
-				licenseConcluded: "NOASSERTION", licenseDeclared: "NOASSERTION",
-				copyrightText: "NOASSERTION", sourceInfo: "Debian source package \(.source)",
-				externalRefs: [{referenceCategory: "PACKAGE-MANAGER", referenceType: "purl",
-					referenceLocator: "pkg:deb/debian/\(.name)@\(.version | @uri)"}]}))),
-			relationships: ([{spdxElementId: "SPDXRef-DOCUMENT", relationshipType: "DESCRIBES",
-				relatedSpdxElement: "SPDXRef-controller"}] +
-				($packages | map({spdxElementId: "SPDXRef-controller", relationshipType: "DEPENDS_ON",
-				relatedSpdxElement: "SPDXRef-\(.name | gsub("[^A-Za-z0-9.-]"; "-"))"})))
+			packages: ([
+				unsaid + {name: "vsock-cid-controller", SPDXID: "SPDXRef-image", versionInfo: $version,
+					primaryPackagePurpose: "CONTAINER",
+					checksums: [{algorithm: "SHA256", checksumValue: ($digest | ltrimstr("sha256:"))}]} +
+					purl("pkg:oci/vsock-cid-controller@\($digest | @uri)?arch=\($arch)"),
+				unsaid + {name: "vsock-cid-controller", SPDXID: "SPDXRef-controller", versionInfo: $version,
+					primaryPackagePurpose: "APPLICATION", licenseConcluded: "Apache-2.0", licenseDeclared: "Apache-2.0"}] +
+				($packages | map(unsaid + {name, SPDXID: .id, versionInfo: .version, sourceInfo: "Debian source package \(.source)"} +
+					purl("pkg:deb/\($vendor)/\(.name | @uri)@\(.version | @uri)?arch=\(.arch)&distro=\($distro)")))),
+			relationships: ([(["SPDXRef-DOCUMENT", "SPDXRef-image"] | related("DESCRIBES")),
+				(["SPDXRef-image", "SPDXRef-controller"] | related("CONTAINS"))] +
+				($packages | map((["SPDXRef-image", .id] | related("CONTAINS")),
+					(["SPDXRef-controller", .id] | related("DEPENDS_ON")))))
 		}'
+}
+
+# A namespace stands for one document, so it comes from all that is in this one.
+write_spdx() {
+	local document
+	document=$(spdx_without_namespace "$1")
+	jq --arg version "$version" --arg content "$(sha256sum <<<"$document" | cut -d' ' -f1)" \
+		'.documentNamespace = "https://spdx.org/spdxdocs/vsock-cid-controller-\($version)-\($content)"' <<<"$document"
 }
 
 # --- the archive ----------------------------------------------------------------------------------
@@ -180,7 +198,7 @@ mkdir -p "$out"
 fill_root
 write_layout
 digest=$(jq -r '.manifests[0].digest' "$work/oci/index.json")
-write_spdx >"$out/vsock-cid-controller.spdx.json"
+write_spdx "$digest" >"$out/vsock-cid-controller.spdx.json"
 pack "$work/oci" >"$out/vsock-cid-controller.oci.tar"
 echo "image: $out/vsock-cid-controller.oci.tar, $(($(stat -c %s "$out/vsock-cid-controller.oci.tar") / 1024)) KiB, $version"
 echo "image: $digest"

@@ -11,6 +11,7 @@ controlplane=$here/../controlplane/controlplane.sh
 (($# == 1)) || { echo "usage: run.sh BUILD" >&2; exit 2; }
 build=$(realpath -- "$1")
 archive=$build/image/vsock-cid-controller.oci.tar
+sbom=$build/image/vsock-cid-controller.spdx.json
 work=$(mktemp -d -- "${TMPDIR:-/tmp}/vsock-image-test.XXXXXX")
 bundle=$work/bundle
 profiles=$work/profiles
@@ -92,18 +93,60 @@ has_no_more_than_it_needs() {
 
 names_every_package() {
 	local library missing=''
-	jq -e '.spdxVersion == "SPDX-2.3" and (.packages | length > 10)' "$build/image/vsock-cid-controller.spdx.json" || return
+	jq -e '.spdxVersion == "SPDX-2.3" and (.packages | length > 10)' "$sbom" || return
 	for library in libcurl4 libuv1 libssl3 libc6 libmicrohttpd12 ca-certificates; do
-		jq -e --arg name "$library" '[.packages[].name] | index($name)' "$build/image/vsock-cid-controller.spdx.json" || missing+=" $library"
+		jq -e --arg name "$library" '[.packages[].name] | index($name)' "$sbom" || missing+=" $library"
 	done
-	[[ -z $missing ]] || fail "missing:$missing"
+	[[ -z $missing ]] || fail "missing:$missing" || return
+	missing=$(jq -r '.packages[] | select(.sourceInfo) | .externalRefs[].referenceLocator' "$sbom" |
+		grep -vE '^pkg:deb/[a-z]+/[^@/?:+ ]+@[^@/?:+ ]+\?arch=(amd64|arm64|all)&distro=[a-z]+-[0-9a-z.]+$' || true)
+	[[ -z $missing ]] || fail "no purl of a Debian package: $missing"
 }
 
+# What the document describes is the image with this manifest, as registries name it.
+names_the_image() {
+	jq -e --arg digest "$(sha256sum "$manifest" | cut -d' ' -f1)" '
+		[.relationships[] | select(.relationshipType == "DESCRIBES").relatedSpdxElement] as $described |
+		[.packages[] | select(.SPDXID | IN($described[]))] | length == 1 and .[0].checksums[0].checksumValue == $digest and
+		(.[0].externalRefs[0].referenceLocator | startswith("pkg:oci/vsock-cid-controller@sha256%3A\($digest)?"))' "$sbom" || return
+	# No reference leads nowhere.
+	jq -e '[.SPDXID, .packages[].SPDXID] as $ids | ($ids | length) == ($ids | unique | length) and
+		([.relationships[] | .spdxElementId, .relatedSpdxElement] - $ids == [])' "$sbom"
+}
+
+# The same programs with other packages: a package of another version is another document, and so has another namespace.
+has_a_namespace_of_its_own() {
+	local mine other path=$work/other-packages
+	mkdir -p "$path/build/image" "$path/bin"
+	cp "$build"/{vsock-cid-controller,kubectl-vsock,version} "$path/build/"
+	printf '#!/bin/bash\n%q "$@" | sed "s/^libuv1 /&9:/"\n' "$(command -v dpkg-query)" >"$path/bin/dpkg-query"
+	chmod +x "$path/bin/dpkg-query"
+	PATH=$path/bin:$PATH "$root/manifests/image/build.sh" "$path/build" || return
+	cmp "$archive" "$path/build/image/vsock-cid-controller.oci.tar" || return
+	mine=$(jq -r .documentNamespace "$sbom")
+	other=$(jq -r .documentNamespace "$path/build/image/vsock-cid-controller.spdx.json")
+	echo "$mine, $other"
+	[[ $mine == https://*[0-9a-f] && $other == https://*[0-9a-f] && $mine != "$other" ]]
+}
+
+# From a clone without history, which has only the tags of this commit and makes other abbreviations.
 is_the_same_again() {
-	git clone --quiet "$root" "$work/again"
+	git clone --quiet --depth 1 --config core.abbrev=20 "file://$(realpath -- "$root")" "$work/again"
 	make -s -C "$work/again" -j "$(nproc)" all
 	"$work/again/manifests/image/build.sh" "$work/again/build"
-	cmp "$archive" "$work/again/build/image/vsock-cid-controller.oci.tar"
+	cmp "$archive" "$work/again/build/image/vsock-cid-controller.oci.tar" || return
+	cmp "$sbom" "$work/again/build/image/vsock-cid-controller.spdx.json"
+}
+
+# The Containerfile needs base images, which are not asked for here. What it copies is enough to build and install.
+is_all_that_the_containerfile_copies() {
+	local from to
+	while read -r from to; do
+		mkdir -p "$work/copied$(dirname "${to}_")"
+		cp -r -- "$root/$from" "$work/copied$to"
+	done < <(sed -nE 's/^COPY ([a-zA-Z][^ ]*) (.*)$/\1 \2/p' "$root/manifests/image/Containerfile")
+	make -s -C "$work/copied/src" -j "$(nproc)" CFLAGS=-O0 VERSION=v0 install DESTDIR="$work/copied/out" prefix=/usr || return
+	[[ $("$work/copied/out/usr/bin/vsock-cid-controller" --version) == *' v0'* ]]
 }
 
 # --- it runs --------------------------------------------------------------------------------------
@@ -292,6 +335,9 @@ check "the digests are right" digests_are_right
 check "it has at most 12 MB" is_small
 check "it has no shell and nothing to become root with" has_no_more_than_it_needs
 check "its SBOM names every package" names_every_package
+check "its SBOM names the image" names_the_image
+check "an SBOM of other packages has another namespace" has_a_namespace_of_its_own
+check "the Containerfile copies all that is built from" is_all_that_the_containerfile_copies
 if [[ $(git -C "$root" status --porcelain 2>/dev/null || echo none) ]]; then
 	skip "it is the same when it is built again elsewhere" "there are changes that are not committed"
 else
