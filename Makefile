@@ -82,10 +82,6 @@ $(BUILD)/vsock-cid-controller: $(call objs,controller/main.c) $(LIBCONTROLLER) $
 $(BUILD)/kubectl-vsock: $(call objs,controller/plugin/main.c) $(LIBPLUGIN) $(LIBCONTROLLER) $(LIBVSOCK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: image
-image: all ## an OCI archive and its SBOM in build/image, without a registry
-	manifests/image/build.sh $(BUILD)
-
 prefix ?= /usr/local
 INSTALL_TO = $(DESTDIR)$(prefix)
 
@@ -286,8 +282,14 @@ RUN_SUITES = BUILD=$(BUILD) tests/tools/suites.sh
 SEEDS ?= 1000
 
 .PHONY: deps
-deps: ## install all Debian packages that building, testing and linting need
-	@$(DEPS) build test lint
+deps: ## install all Debian packages that these targets need
+	@$(DEPS) build image test lint
+
+.PHONY: image
+image: ## an OCI archive and its SBOM in build/image, without a registry
+	@$(DEPS) build image
+	@$(AGAIN) all
+	@manifests/image/build.sh $(BUILD)
 
 .PHONY: demo demo-build
 demo: ## show the controller at work (CLUSTER=kube: on the real kube-apiserver)

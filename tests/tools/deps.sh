@@ -2,6 +2,7 @@
 # deps.sh GROUP...: installs the Debian packages that the named groups need and that are missing.
 #
 #   build  compiler and libraries of the program
+#   image  what make image needs besides
 #   test   what the test suites run besides
 #   lint   formatters and static analysis
 #
@@ -11,6 +12,7 @@ set -euo pipefail
 declare -A packages=(
   [build]="gcc libc6-dev make pkg-config git libuv1-dev libcurl4-openssl-dev libjansson-dev libssl-dev
     libmicrohttpd-dev libgnutls28-dev libyaml-dev"
+  [image]="binutils ca-certificates jq"
   [test]="check valgrind jq curl patch spin openssl python3-pip unzip procps ca-certificates util-linux
     prometheus runc"
   [lint]="clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev cppcheck shellcheck universal-ctags patch mandoc"
