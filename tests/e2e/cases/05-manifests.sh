@@ -162,12 +162,12 @@ all_come_and_go() {
 	done <<<"$1"
 }
 
-# The overlay of one's own that manifests/README.md shows, beside the folder manifests in FOLDER; prints its folder.
-overlay_of_the_readme() {
-	local to=$1/overlay-of-the-readme
+# The overlay of one's own that manifests/installing.md shows, beside the folder manifests in FOLDER; prints its folder.
+overlay_of_ones_own() {
+	local to=$1/overlay-of-ones-own
 	mkdir "$to"
 	ln -s "$(realpath "$1/manifests")" "$to/manifests"
-	awk '/^```yaml$/ { block = 1; next } /^```$/ { block = 0 } block' "$1/manifests/README.md" >"$to/kustomization.yaml"
+	awk '/^```yaml$/ { block = 1; next } /^```$/ { block = 0 } block' "$1/manifests/installing.md" >"$to/kustomization.yaml"
 	echo "$to"
 }
 
@@ -182,8 +182,8 @@ every_variant_of_the_manifests_applies_whole_and_goes_without_a_trace() {
 	bare_server
 	all_come_and_go "$(variants_136)"
 	ln -s "$(realpath "$manifests/..")" "$folder/manifests"
-	variant_comes_and_goes readme "$(overlay_of_the_readme "$folder")"
-	is "the image" registry.example/vsock-cid-controller:v1 "$(image_of "$folder/readme.yaml")"
+	variant_comes_and_goes own "$(overlay_of_ones_own "$folder")"
+	is "the image" registry.example/vsock-cid-controller:v1 "$(image_of "$folder/own.yaml")"
 }
 
 image_of() {
@@ -205,10 +205,10 @@ in_the_manifests_of_a_release_everybody_gets_the_image_that_is_named_last() {
 	command=$(release_command)
 	command=${command/REGISTRY\/vsock-cid-controller/${released%@*}}
 	(cd "$to" && bash -euc "${command/sha256:DIGEST/${released#*@}}")
-	for overlay in "$to"/manifests/overlays/*/ "$(overlay_of_the_readme "$to")"; do
+	for overlay in "$to"/manifests/overlays/*/ "$(overlay_of_ones_own "$to")"; do
 		case $(basename "$overlay") in
 		dev) expected=vsock-cid-controller:dev ;;
-		overlay-of-the-readme) expected=registry.example/vsock-cid-controller:v1 ;;
+		overlay-of-ones-own) expected=registry.example/vsock-cid-controller:v1 ;;
 		*) expected=$released ;;
 		esac
 		kubectl kustomize "$overlay" >"$folder/rendered.yaml"
