@@ -120,9 +120,9 @@ applied_versions() {
 	jq -r '.items[] | "\(.kind)/\(.metadata.name) \(.metadata.uid) \(.metadata.resourceVersion) \(.metadata.generation // "-")"' "$1"
 }
 
-# variant_comes_and_goes NAME FOLDER: from nothing, and back to nothing.
+# variant_comes_and_goes NAME FOLDER [NAMESPACE]: from nothing, and back to nothing.
 variant_comes_and_goes() {
-	local name=$1 from=$2 namespace=kubevirt as=$folder/$1
+	local name=$1 from=$2 namespace=${3:-kubevirt} as=$folder/$1
 	[[ $name != openshift ]] || namespace=openshift-cnv
 	render "$from" "$as"
 	yields "objects of $name that are there twice" "" twice "$as.json"
@@ -247,6 +247,23 @@ without_the_prometheus_operator_kubevirt_applies_and_of_monitoring_only_the_rule
 	yields "what is there" "$all" ours
 	! kubectl delete -k "$from" >"$folder/deleted" 2>&1 || fail "deleting says nothing of the rules"
 	nothing_is_left
+}
+
+# overlay_elsewhere NAMESPACE: the copy of overlays/openshift that manifests/installing.md tells of; prints its folder.
+overlay_elsewhere() {
+	local to=$folder/elsewhere
+	mkdir "$to"
+	cp -r "$manifests/.." "$to/manifests"
+	cp -r "$to/manifests/overlays/openshift" "$to/manifests/overlays/$1"
+	sed -i "s/namespace: openshift-cnv/namespace: $1/; /^components:\$/,/^  - /d" "$to/manifests/overlays/$1/kustomization.yaml"
+	echo "$to/manifests/overlays/$1"
+}
+
+it kube without_the_prometheus_operator_a_copy_of_openshift_applies_in_another_namespace
+without_the_prometheus_operator_a_copy_of_openshift_applies_in_another_namespace() {
+	bare_server
+	kubectl create namespace virt >/dev/null
+	variant_comes_and_goes elsewhere "$(overlay_elsewhere virt)" virt
 }
 
 # KubeVirt is in openshift-cnv there: the rights are where they are needed and nowhere else, and a controller with them takes over.
