@@ -37,6 +37,18 @@ has_runbook() {
 	done
 }
 
+# Each selector of a metric that all of KubeVirt has names the container, as the Deployment does.
+shared_metrics_are_selected() {
+	local name selectors=$work/selectors
+	name=$(sed -n '/^      containers:/,$ s/^ *- name: //p' "$manifests/../base/deployment.yaml" | head -n 1)
+	{
+		jq -r '.panels[].targets[]?.expr' "$manifests/dashboard.json"
+		sed -n 's/^ *expr: //p' "$manifests/alerts.yaml" "$manifests/recording.yaml"
+	} | grep -oE '\b(kubevirt_[a-z_]+|process_[a-z_]+|go_[a-z_]+|up)\b(\{[^}]*\})?' | grep -vE '^(kubevirt_vsock_|cluster:)' >"$selectors"
+	(($(wc -l <"$selectors") >= 8)) || { echo "only these were found:" && cat "$selectors" && return 1; }
+	! grep -vE "[{,]container=\"$name\"[,}]" "$selectors"
+}
+
 for kind in recording alerts; do
 	rules_of "$manifests/$kind.yaml" >"$work/$kind.rules.yaml"
 	check "$kind" promtool check rules "$work/$kind.rules.yaml"
@@ -46,5 +58,6 @@ while read -r alert; do
 	check "$alert" promtool test rules "$work/$alert.yaml"
 	check "runbook-$alert" has_runbook "$alert"
 done < <(sed -n 's/^ *- alert: //p' "$manifests/alerts.yaml")
+check selectors shared_metrics_are_selected
 echo "monitoring: $passed passed, $failed failed"
 ((failed == 0))
