@@ -23,7 +23,7 @@ every_query() {
 	run "it names no data source and no namespace of its own" nothing_is_hard_coded
 	run "its metrics, and those of the rules, are in /metrics" metrics_are_there
 	run "its variables have values" variables_have_values
-	run "kustomize makes a ConfigMap of it, as Grafana's sidecar looks for" is_in_a_configmap
+	run "kustomize makes a ConfigMap of it, as Grafana's sidecar looks for, and links the runbooks" is_in_a_configmap
 	run "the line for OpenShift leaves panels that its console knows" fits_openshift
 	mkdir -p "$work/answers"
 	while IFS= read -r panel; do
@@ -87,7 +87,9 @@ variables_have_values() {
 		"$(panels | jq -r '.targets[].expr' | grep -oE '\$[a-z_]+' | sort -u | paste -sd ' ')"
 }
 
+# And the alerts lead to where the one value says that the runbooks are.
 is_in_a_configmap() {
+	local url
 	mkdir "$folder/overlay"
 	cat >"$folder/overlay/kustomization.yaml" <<-END
 		apiVersion: kustomize.config.k8s.io/v1beta1
@@ -100,6 +102,9 @@ is_in_a_configmap() {
 	is "name" "kubevirt/vsock-cid-controller-dashboard" "$(jq -r '.metadata | "\(.namespace)/\(.name)"' "$folder/configmap")"
 	is "label" 1 "$(jq -r .metadata.labels.grafana_dashboard "$folder/configmap")"
 	diff "$dashboard" <(jq -j '.data["vsock-cid-controller.json"]' "$folder/configmap")
+	url=$(sed -n 's/^ *- url=//p' "$monitoring/kustomization.yaml")
+	sed -n 's/^ *runbook_url: //p' "$folder/objects" >"$folder/urls"
+	is "runbooks" "$(sed -n "s|^ *- alert: |$url/|p" "$monitoring/alerts.yaml" | sort)" "$(sort "$folder/urls")"
 }
 
 fits_openshift() {

@@ -32,6 +32,8 @@ rules_of() {
 has_runbook() {
 	local file=$manifests/runbooks/$1.md part
 	[[ $(head -n 1 "$file") == "# $1" ]] || return
+	# The alert leads to it as KubeVirt's own do: by its name alone.
+	grep -qx " *runbook_url: RUNBOOKS/$1" "$manifests/alerts.yaml" || { echo "no alert leads to $1" && return 1; }
 	for part in Meaning Impact Diagnosis Mitigation; do
 		grep -qx "## $part" "$file" || { echo "$file has no $part" && return 1; }
 	done
