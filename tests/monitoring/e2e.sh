@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# e2e.sh: a real Prometheus scrapes two real replicas on the real kube-apiserver. Each alert is made to fire by really causing
-# its condition, and to clear by removing it; then every query of the dashboard is asked of the data that have come together.
+# e2e.sh: a real Prometheus scrapes two real replicas on the real kube-apiserver, and beside them what passes for virt-handler,
+# whose metrics have names of ours. Each alert is made to fire by really causing its condition, and to clear by removing it; then
+# every query of the dashboard is asked of the data that have come together.
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
@@ -162,7 +163,9 @@ disappear() {
 
 every_condition() {
 	local waits=VSOCKVMIsWaitForCID stale=VSOCKCIDCacheStale
-	run "nothing fires while two replicas work" quiet
+	step "virt handler fails" virt_handler_fails
+	run "nothing fires while two replicas work and virt-handler fails" quiet
+	step "virt handler works" virt_handler_works # and so hides nothing of what comes
 
 	# It takes one and a half minutes until that is noticed; meanwhile, the rest goes on.
 	step "stall standby" stall_standby
@@ -215,6 +218,7 @@ every_condition() {
 	beside=()
 	step "end both" end_both # by itself it would try a single write ten minutes later
 	step "start both" start_both
+	step "virt handler fails" virt_handler_fails
 	run "nothing fires in the end" quiet
 }
 
@@ -268,6 +272,7 @@ write_prometheus_config
 start_prometheus
 printf '%s\n' "${first_options[@]}" >"$work/options"
 mkfifo "$work/network"
+start_virt_handler
 background run_proxy
 await "the network of replica b" grep -qs '^port' "$work/proxy.log"
 touch "$work/rest-b"

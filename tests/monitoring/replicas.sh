@@ -105,6 +105,41 @@ work_again() {
 	done
 }
 
+# --- virt-handler, as far as its metrics have the names of ours -------------------------------------------------------
+
+run_virt_handler() {
+	exec setpriv --pdeathsig KILL -- "$here/virt_handler.py" "$work/virt-handler" 2>"$work/virt-handler/log"
+}
+
+start_virt_handler() {
+	mkdir "$work/virt-handler"
+	background run_virt_handler
+	await "virt-handler to listen" test -e "$work/virt-handler/port"
+	jq -n --arg address "127.0.0.1:$(cat "$work/virt-handler/port")" '[{targets: [$address], labels: {__scheme__: "http",
+		job: "kubevirt-prometheus-metrics", service: "kubevirt-prometheus-metrics", endpoint: "metrics",
+		container: "virt-handler", namespace: "kubevirt", pod: "virt-handler-x7k2p", instance: "10.244.0.9:8443"}}]' \
+		>"$work/targets/virt-handler.new"
+	mv "$work/targets/virt-handler.new" "$work/targets/virt-handler.json"
+}
+
+# Until all that the alerts look back at is like that.
+virt_handler_works() {
+	rm -f "$work/virt-handler/badly"
+	await "none of its requests to fail" virt_handler_fails_by 0
+}
+
+virt_handler_fails() {
+	touch "$work/virt-handler/badly"
+	await "all of its requests to fail" virt_handler_fails_by 1
+}
+
+# virt_handler_fails_by SHARE: of what it sends. Far more than what the replicas send, or it would prove nothing.
+virt_handler_fails_by() {
+	local its='kubevirt_rest_client_requests_total{container="virt-handler"' ours='{container="vsock-cid-controller"}'
+	[[ $(value "sum(rate($its,code=\"502\"}[12s])) / sum(rate($its}[12s]))") == "$1" &&
+		$(value "sum(rate($its}[12s])) > 4 * sum(rate(kubevirt_rest_client_requests_total$ours[12s]))") ]]
+}
+
 # --- the network of replica b -----------------------------------------------------------------------------------------
 
 run_proxy() {
