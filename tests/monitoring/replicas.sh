@@ -137,7 +137,7 @@ virt_handler_fails() {
 virt_handler_fails_by() {
 	local its='kubevirt_rest_client_requests_total{container="virt-handler"' ours='{container="vsock-cid-controller"}'
 	[[ $(value "sum(rate($its,code=\"502\"}[12s])) / sum(rate($its}[12s]))") == "$1" &&
-		$(value "sum(rate($its}[12s])) > 4 * sum(rate(kubevirt_rest_client_requests_total$ours[12s]))") ]]
+		$(value "sum(rate($its}[12s])) > 4 * sum(rate(kubevirt_rest_client_requests_total${ours}[12s]))") ]]
 }
 
 # --- the network of replica b -----------------------------------------------------------------------------------------
