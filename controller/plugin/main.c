@@ -1,6 +1,7 @@
 /* kubectl-vsock: what an admin wants to know of VSOCK CIDs. kubectl finds it on the PATH as "kubectl vsock".
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,18 @@
 
 const struct command *const commands[] = {&command_list,   &command_whois, &command_audit,      &command_gate,
 					  &command_doctor, &command_probe, &command_completion, NULL};
+
+/* Whoever has closed a standard stream must not find a socket there, nor libuv a stream in place of its
+ * epoll. As in gnulib's stdopen: opened the wrong way round, so that whoever reads or writes there is told.
+ */
+static bool open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
+}
 
 /* Into "head": quietly, as other commands do. For connections SIGPIPE has to be ignored until then. */
 static void end_with_reader(void)
@@ -83,6 +96,8 @@ int main(int argc, char **argv)
 	struct flags flags;
 	struct error err = {0};
 
+	if (!open_standard_streams())
+		return COMMAND_FAILED;
 	put_command_first(argc, argv);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {

@@ -81,6 +81,21 @@ the_plugin_follows_changes() {
 	end_well
 }
 
+it apisim the_plugin_works_where_a_standard_stream_is_closed
+the_plugin_works_where_a_standard_stream_is_closed() {
+	local plugin=$build/kubectl-vsock
+	"$vmis" create --phase Running --cid 70001 with 1 e2e-a
+	is "exit status without standard input" 0 "$(status_after "$plugin" list -A <&-)"
+	grep -q with-1 "$folder/out" || fail "$(cat "$folder/out")"
+	is "exit status of what would read it" 2 "$(status_after "$plugin" whois <&-)"
+	grep -q "standard input cannot be read" "$folder/err" || fail "$(cat "$folder/err")"
+	"$plugin" list -A 2>&- >"$folder/out" || fail "without standard error: status $?"
+	grep -q with-1 "$folder/out" || fail "$(cat "$folder/out")"
+	is "exit status without standard output" 2 "$("$plugin" list -A 2>"$folder/err" >&- || echo $?)"
+	grep -q "standard output cannot be written" "$folder/err" || fail "$(cat "$folder/err")"
+	is "exit status without any" 2 "$("$plugin" list -A <&- >&- 2>&- || echo $?)"
+}
+
 it both the_plugin_tells_whose_a_cid_is
 the_plugin_tells_whose_a_cid_is() {
 	"$vmis" create --phase Running --cid 70001 with 1 e2e-a
