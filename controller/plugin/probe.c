@@ -1,9 +1,11 @@
 /* kubectl vsock probe: can a pod of this cluster use AF_VSOCK? It really tries. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "base/rng.h"
@@ -207,13 +209,18 @@ static int print(const json_t *said, const struct flags *flags)
 	return 0;
 }
 
-/* The kubelet hands them to whoever reads the pod. */
+/* The kubelet hands them to whoever reads the pod. It has made the file; elsewhere there is none, and none is
+ * left. */
 static void leave_words(const json_t *said)
 {
-	FILE *file = fopen(LAST_WORDS, "we");
+	int fd = open(LAST_WORDS, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 
-	if (file == NULL)
-		return; /* no pod */
+	if (file == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
 	(void)json_dumpf(said, file, JSON_COMPACT);
 	(void)fclose(file);
 }

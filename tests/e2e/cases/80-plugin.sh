@@ -205,6 +205,20 @@ the_plugin_probes_this_machine() {
 	is "exit status for all namespaces" 2 "$(status_after "$build/kubectl-vsock" probe -A --image some)"
 }
 
+it apisim the_plugin_leaves_last_words_only_where_a_pod_has_a_file_for_them
+the_plugin_leaves_last_words_only_where_a_pod_has_a_file_for_them() {
+	unshare --map-root-user --mount mount -t tmpfs tmpfs /dev 2>"$folder/err" || skip "no /dev of its own: $(cat "$folder/err")"
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare --map-root-user --mount bash -ec 'mount -t tmpfs tmpfs /dev
+		"$0" probe --here >"$1/out"
+		ls /dev >"$1/left"
+		printf "%01000d" 0 >/dev/termination-log
+		"$0" probe --here -o json >"$1/out"
+		cp /dev/termination-log "$1/words"' "$build/kubectl-vsock" "$folder"
+	is "what it left on a node" '' "$(cat "$folder/left")"
+	is "its last words in a pod" "$(jq -cS . "$folder/out")" "$(jq -cS . "$folder/words")"
+}
+
 # probe_pod: the pod that a probe has made in e2e-a; as a kubelet would, this test says what became of it.
 probe_pod() {
 	kubectl get pods -n e2e-a -o name | sed -n 's|^pod/\(vsock-probe-\)|\1|p' | head -n 1
