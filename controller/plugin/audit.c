@@ -10,6 +10,7 @@
 #include "controller/plugin/document.h"
 #include "controller/plugin/findings.h"
 #include "controller/plugin/installation.h"
+#include "controller/plugin/pods.h"
 #include "controller/plugin/progress.h"
 #include "controller/plugin/table.h"
 
@@ -204,19 +205,46 @@ static const char *policies_text(const struct cluster *c)
 	}
 }
 
+static void add_mode_facts(json_t *facts, const struct said *said, const struct installation *in)
+{
+	bool known = said->by != SAID_BY_NOBODY;
+	json_t *mode =
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "mode", mode_name(known ? said->mode : in->mode),
+			  "modeReason", known ? said->reason : in->mode_reason, "modeSource",
+			  known ? said_by_name(said->by) : "expected", "expectedMode", mode_name(in->mode),
+			  "expectedModeReason", in->mode_reason);
+
+	(void)json_object_update(json_object_get(facts, "controller"), mode);
+	json_decref(mode);
+}
+
 static void gather_facts(struct audit *a, const struct cluster *c, const struct installation *in)
 {
 	const struct cid_range *range = &in->options.settings.cids;
 
 	a->facts = json_pack(
-		"{s:{s:b, s:s}, s:{s:b, s:s, s:s}, s:{s:b, s:i, s:i, s:s, s:s, s:s}, s:{s:I, s:I, s:i, s:s}}",
-		"gate", "open", c->verdict.open, "message", gate_reason_text(c->verdict.reason), "policies",
+		"{s:{s:b, s:s}, s:{s:b, s:s, s:s}, s:{s:b, s:i, s:i, s:s}, s:{s:I, s:I, s:i, s:s}}", "gate",
+		"open", c->verdict.open, "message", gate_reason_text(c->verdict.reason), "policies",
 		"inForce", c->in_force == MODE_POLICIES_IN_FORCE, "state", policies_text(c), "message",
 		c->in_force == MODE_POLICIES_IN_FORCE ? "" : c->lacking, "controller", "found", in->found,
-		"replicas", in->replicas, "ready", in->ready, "mode", mode_name(in->mode), "modeReason",
-		in->mode_reason, "writesAs", in->write_as, "range", "min", (json_int_t)range->min, "max",
-		(json_int_t)range->max, "excludedSpans", (int)range->excluded_count, "configMapRefused",
-		in->settings_wrong);
+		"replicas", in->replicas, "ready", in->ready, "writesAs", in->write_as, "range", "min",
+		(json_int_t)range->min, "max", (json_int_t)range->max, "excludedSpans",
+		(int)range->excluded_count, "configMapRefused", in->settings_wrong);
+	add_mode_facts(a->facts, &c->said, in);
+}
+
+static void print_mode(const struct said *said, const struct installation *in)
+{
+	char source[SAID_SOURCE_SIZE];
+
+	if (said->by != SAID_BY_NOBODY)
+		printf("Mode:          %s: %s%s\n", mode_name(said->mode), said->reason,
+		       said_source(said, source));
+	else
+		printf("Expected mode: %s: %s (the mode in force is not known: no pod of it can be asked, "
+		       "and "
+		       "there is no event)\n",
+		       mode_name(in->mode), in->mode_reason);
 }
 
 static void print_facts(const struct cluster *c, const struct installation *in)
@@ -236,7 +264,7 @@ static void print_facts(const struct cluster *c, const struct installation *in)
 	else
 		printf("Controller:    no Deployment " INSTALLATION_NAME
 		       " that you may read; its defaults are assumed\n");
-	printf("Mode:          %s: %s\n", mode_name(in->mode), in->mode_reason);
+	print_mode(&c->said, in);
 	printf("Writes as:     %s\n", in->write_as[0] != '\0' ? in->write_as : "itself");
 	printf("Range:         %u to %u, %zu spans excluded%s\n", in->options.settings.cids.min,
 	       in->options.settings.cids.max, in->options.settings.cids.excluded_count,
@@ -340,6 +368,7 @@ static int audit_cluster(struct audit *a, struct error *err)
 	if (rc == 0) {
 		rc = installation_read(&installation, &session, &cluster, err);
 		if (rc == 0) {
+			pods_ask_mode(&session, &cluster, &installation);
 			gather_facts(a, &cluster, &installation);
 			if (is_table(a))
 				print_facts(&cluster, &installation);

@@ -8,6 +8,10 @@
 #include "base/macros.h"
 #include "controller/kubevirt.h"
 
+/* The event of the mode (controller/controller_mode.c). */
+#define REASON_MODE "VSOCKCIDMode"
+#define MODE_PREFIX "VSOCK CIDs: "
+
 #define ADMISSION "/apis/admissionregistration.k8s.io"
 
 static const char *text_at(const json_t *object, const char *outer, const char *inner)
@@ -185,6 +189,22 @@ static const char *time_of(const json_t *event)
 	return last[0] != '\0' ? last : text_at(event, "metadata", "creationTimestamp");
 }
 
+/* "VSOCK CIDs: mode observe: ...", on the KubeVirt CR. */
+static void take_mode_event(void *data, const json_t *event)
+{
+	struct cluster *c = data;
+	const char *uid = text_at(event, "involvedObject", "uid");
+	const char *message = text_at(event, NULL, "message");
+
+	if (strcmp(text_at(event, NULL, "reason"), REASON_MODE) != 0 ||
+	    strcmp(text_at(event, "source", "component"), CLUSTER_COMPONENT) != 0 ||
+	    strncmp(message, MODE_PREFIX, strlen(MODE_PREFIX)) != 0 ||
+	    (c->verdict.cr != NULL && strcmp(c->verdict.cr->uid, uid) != 0) ||
+	    strcmp(c->said.source, time_of(event)) > 0)
+		return;
+	(void)said_read(&c->said, SAID_BY_EVENT, time_of(event), message + strlen(MODE_PREFIX));
+}
+
 static void take_event(void *data, const json_t *event)
 {
 	struct cluster *c = data;
@@ -194,6 +214,7 @@ static void take_event(void *data, const json_t *event)
 	if (strcmp(text_at(event, "source", "component"), CLUSTER_COMPONENT) != 0 || uid[0] == '\0' ||
 	    (before != NULL && strcmp(text_at(before, NULL, "time"), time_of(event)) > 0))
 		return;
+	take_mode_event(c, event);
 	(void)json_object_set_new(c->told, uid,
 				  json_pack("{s:s, s:s, s:s}", "time", time_of(event), "reason",
 					    text_at(event, NULL, "reason"), "message",
@@ -208,6 +229,13 @@ static int read_events(struct cluster *c, struct session *s, const char *namespa
 	(void)snprintf(path, sizeof(path), "/api/v1%s%s/events?fieldSelector=source=" CLUSTER_COMPONENT,
 		       namespace != NULL ? "/namespaces/" : "", namespace != NULL ? namespace : "");
 	c->told_known = session_list(s, path, take_event, c, NULL) == 0;
+	if (namespace != NULL && c->namespace[0] != '\0' && strcmp(namespace, c->namespace) != 0) {
+		(void)snprintf(path, sizeof(path),
+			       "/api/v1/namespaces/%s/events?fieldSelector=reason=" REASON_MODE
+			       ",source=" CLUSTER_COMPONENT,
+			       c->namespace);
+		(void)session_list(s, path, take_mode_event, c, NULL);
+	}
 	return c->told != NULL ? 0 : -ENOMEM;
 }
 

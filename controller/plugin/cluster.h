@@ -12,6 +12,7 @@
 
 #include "controller/gate.h"
 #include "controller/mode.h"
+#include "controller/plugin/said.h"
 #include "controller/plugin/session.h"
 #include "controller/policy.h"
 
@@ -30,6 +31,7 @@ struct cluster {
 	bool hold_known, holding;     /* the ConfigMap of *hold* says "on", and hold is in force */
 	json_t *told;                 /* UID to {"reason", "message"}: the last event of the controller */
 	bool told_known;
+	struct said said; /* of the mode, by its newest event; pods_ask() knows better */
 };
 
 /** Reads KubeVirt's CRs, and what else can be read. @namespace:

@@ -54,6 +54,8 @@ static void judge(struct installation *in, struct cluster *c)
 	mode_set_policies(&mode, c->in_force, c->lacking, 1);
 	in->mode = mode_of(&mode);
 	(void)mode_reason(&mode, in->mode_reason);
+	if (in->options.mode == MODE_CHOOSE_OBSERVE)
+		(void)said_read(&c->said, SAID_BY_ARGUMENTS, "", "mode observe: --mode=observe");
 	if (c->verdict.cr != NULL)
 		(void)write_identity(in->write_as, in->options.write_as, c->verdict.cr);
 }

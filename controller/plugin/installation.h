@@ -31,7 +31,7 @@ struct installation {
 		options; /* with what the ConfigMap of settings makes of them, where that is not wrong */
 	enum installation_settings settings;
 	char settings_wrong[ERROR_MESSAGE_MAX]; /* with SETTINGS_REFUSED: key and reason */
-	enum mode mode;                         /* that it takes by itself, as far as can be seen from here */
+	enum mode mode; /* that it is expected to take, as far as can be seen from here; see said.h */
 	char mode_reason[MODE_TEXT_SIZE];
 	char write_as[WRITE_IDENTITY_SIZE]; /* "": itself */
 };

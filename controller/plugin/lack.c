@@ -39,6 +39,8 @@ enum lack lack_of(const struct vmi *v, const struct cluster *c)
 	told = told_lack(v, c);
 	if (told != LACK_WAITING)
 		return told;
+	if (c->said.by != SAID_BY_NOBODY && c->said.mode == MODE_OBSERVE)
+		return LACK_OBSERVED;
 	return c->holding && v->phase == VMI_PHASE_SCHEDULING ? LACK_HELD : LACK_WAITING;
 }
 
@@ -48,7 +50,7 @@ const char *lack_name(enum lack lack)
 		[LACK_NOTHING] = "",          [LACK_UNWANTED] = "unwanted", [LACK_UNREADABLE] = "unreadable",
 		[LACK_ENDED] = "ended",       [LACK_TOO_LATE] = "too-late", [LACK_GATE_OFF] = "gate-off",
 		[LACK_REVERTED] = "reverted", [LACK_REFUSED] = "refused",   [LACK_HELD] = "held",
-		[LACK_WAITING] = "waiting",
+		[LACK_WAITING] = "waiting",   [LACK_OBSERVED] = "observe",
 	};
 
 	return names[lack];
@@ -69,6 +71,8 @@ const char *lack_text(enum lack lack, const struct vmi *v, const struct cluster 
 	switch (lack) {
 	case LACK_UNREADABLE:
 		return v->unreadable;
+	case LACK_OBSERVED:
+		return c->said.text;
 	case LACK_GATE_OFF:
 		return gate_reason_text(c->verdict.reason);
 	case LACK_REVERTED:

@@ -16,6 +16,7 @@ enum lack {
 	LACK_GATE_OFF,
 	LACK_REVERTED, /* what was written was put back */
 	LACK_REFUSED,  /* what was written was refused, or none is free */
+	LACK_OBSERVED, /* the controller only observes */
 	LACK_HELD,     /* the admission policy keeps it from starting until it has one */
 	LACK_WAITING,
 	LACK_COUNT,

@@ -12,6 +12,7 @@
 #include "controller/plugin/document.h"
 #include "controller/plugin/installation.h"
 #include "controller/plugin/lack.h"
+#include "controller/plugin/pods.h"
 #include "controller/plugin/table.h"
 #include "controller/plugin/vmi_list.h"
 #include "kube/reflector.h"
@@ -280,6 +281,11 @@ static int read_cluster(struct list *l, struct error *err)
 		cluster_free(&fresh);
 		return rc;
 	}
+	/* Without an event that is an hour old at most the pods know; to ask them may take a while. */
+	if (fresh.said.by == SAID_BY_NOBODY && l->read_ms == 0)
+		pods_ask_mode(&l->session, &fresh, &installation);
+	else if (fresh.said.by == SAID_BY_NOBODY)
+		fresh.said = l->cluster.said;
 	installation_free(&installation);
 	cluster_free(&l->cluster);
 	l->cluster = fresh;
@@ -392,8 +398,8 @@ const struct command command_list = {
 	.summary = "List VMIs with their CIDs, and why one has none",
 	.help = "Shows the VMIs that have a CID or ask for one. WHY says what one without a CID\n"
 		"lacks: gate-off, waiting, held (by the admission policy, until it has one),\n"
-		"reverted (written, and put back by KubeVirt), refused, too-late (it runs\n"
-		"without), ended, unreadable.\n"
+		"observe (the controller writes none; -o wide says why), reverted (written, and\n"
+		"put back by KubeVirt), refused, too-late (it runs without), ended, unreadable.\n"
 		"\n"
 		"Examples:\n"
 		"  kubectl vsock list -A\n"

@@ -14,6 +14,7 @@
 #include "controller/plugin/findings.h"
 #include "controller/plugin/flags.h"
 #include "controller/plugin/lack.h"
+#include "controller/plugin/said.h"
 #include "controller/plugin/table.h"
 #include "support/suite.h"
 
@@ -312,6 +313,10 @@ START_TEST(what_a_vmi_lacks_is_told_in_a_word)
 	(void)snprintf(row.vmi.uid, sizeof(row.vmi.uid), "u1");
 	ck_assert_str_eq(lack_name(lack_of(&row.vmi, &c)), "waiting");
 	c.holding = true;
+	ck_assert(said_read(&c.said, SAID_BY_EVENT, "now", "mode observe: so"));
+	ck_assert_str_eq(lack_name(lack_of(&row.vmi, &c)), "observe");
+	ck_assert_str_eq(lack_text(LACK_OBSERVED, &row.vmi, &c), "mode observe: so");
+	c.said = (struct said){0};
 	row.vmi.phase = VMI_PHASE_SCHEDULING;
 	ck_assert_str_eq(lack_name(lack_of(&row.vmi, &c)), "held");
 	json_object_set_new(c.told, "u1",
@@ -327,6 +332,37 @@ START_TEST(what_a_vmi_lacks_is_told_in_a_word)
 	row.vmi.cid_state = VMI_CID_PRESENT;
 	ck_assert_str_eq(lack_name(lack_of(&row.vmi, &c)), "");
 	json_decref(c.told);
+}
+END_TEST
+
+/* ---- what the controller says of its mode ---- */
+
+START_TEST(the_mode_is_what_the_pod_that_leads_says)
+{
+	static const char standby[] =
+		"[+]settings ok\ngate open: x\nmode coexist: no policies\nstandby, a leads\n";
+	static const char leader[] = "[-]settings not complete\nmode observe: they were put back\nleading\n";
+	static const char observer[] =
+		"[+]settings ok\nmode observe: --mode=observe\nstandby, nobody leads\n";
+	char source[SAID_SOURCE_SIZE];
+	struct said said = {0};
+	bool leads;
+
+	ck_assert(!said_read_pod(&said, "b", standby, true, &leads) && !leads);
+	ck_assert_int_eq(said.by, SAID_BY_NOBODY);
+	ck_assert(!said_read_pod(&said, "c", observer, false, &leads));
+	ck_assert(said_read_pod(&said, "c", observer, true, &leads) && !leads);
+	ck_assert(said_read_pod(&said, "a", leader, false, &leads) && leads);
+	ck_assert(!said_read_pod(&said, "c", observer, true, &leads));
+	ck_assert_int_eq(said.mode, MODE_OBSERVE);
+	ck_assert_str_eq(said.reason, "they were put back");
+	ck_assert_str_eq(said.text, "mode observe: they were put back");
+	ck_assert_str_eq(said_source(&said, source), " (pod a says so)");
+	ck_assert(!said_read(&said, SAID_BY_EVENT, "now", "mode new: of a later version"));
+	ck_assert(!said_read(&said, SAID_BY_EVENT, "now", "no mode"));
+	ck_assert_str_eq(said.source, "a");
+	ck_assert(said_read(&said, SAID_BY_EVENT, "now", "mode takeover: in force"));
+	ck_assert_str_eq(said_source(&said, source), " (its event of now)");
 }
 END_TEST
 
@@ -380,6 +416,7 @@ int main(void)
 		findings_name_all_owners_of_a_shared_cid,
 		a_file_is_read_to_its_end_or_refused,
 		what_a_vmi_lacks_is_told_in_a_word,
+		the_mode_is_what_the_pod_that_leads_says,
 		what_an_attempt_says_is_no_more_than_what_it_shows,
 	};
 

@@ -132,6 +132,34 @@ the_plugin_audits_a_cluster() {
 	is "exit status where it cannot look" 2 "$(status_after vsock audit --kubeconfig "$folder/none")"
 }
 
+# why NAMESPACE NAME: what list says of it.
+why() {
+	vsock list -n "$1" -o json | jq -r --arg name "$2" '.items[] | select(.name == $name).lack.reason'
+}
+
+it apisim the_plugin_names_the_mode_that_is_in_force
+the_plugin_names_the_mode_that_is_in_force() {
+	is "before anybody leads" "coexist expected" "$(vsock audit -o json | jq -r '.cluster.controller | "\(.mode) \(.modeSource)"')"
+	vsock audit >"$folder/out"
+	grep -q "^Expected mode: coexist: " "$folder/out" || fail "$(cat "$folder/out")"
+	start_ready_controller
+	await "an event of it" has_mode_event "mode coexist"
+	is "at first" "coexist event" "$(vsock audit -o json | jq -r '.cluster.controller | "\(.mode) \(.modeSource)"')"
+	fault '{"verb": "patch", "path": "/apis/kubevirt.io", "userAgent": "vsock-cid-controller"}' '{"revertStatus": true}'
+	"$vmis" create --phase Pending first 3 e2e-a
+	await "an event of it" has_mode_event "mode observe: the CIDs of 3 VMIs in a row were put back"
+	"$vmis" create --phase Pending second 3 e2e-b
+	vsock audit -o json >"$folder/out"
+	is "where writes do not last" "observe event coexist" \
+		"$(jq -r '.cluster.controller | "\(.mode) \(.modeSource) \(.expectedMode)"' "$folder/out")"
+	vsock audit >"$folder/out"
+	grep -q "^Mode: *observe: the CIDs of 3 VMIs in a row were" "$folder/out" || fail "$(cat "$folder/out")"
+	is "why the first has none" reverted "$(why e2e-a first-1)"
+	is "why one has none that nobody serves" observe "$(why e2e-b second-3)"
+	vsock list -n e2e-b -o wide | grep -q "mode observe: the CIDs of 3 VMIs" || fail "$(vsock list -n e2e-b -o wide)"
+	stop_controller
+}
+
 it both the_plugin_finds_cids_that_two_clusters_share_offline
 the_plugin_finds_cids_that_two_clusters_share_offline() {
 	"$vmis" create --phase Running --cid 70001 one 1 e2e-a
