@@ -12,6 +12,7 @@
 #include "controller/plugin/command.h"
 #include "controller/plugin/document.h"
 #include "controller/plugin/installation.h"
+#include "controller/plugin/pods.h"
 #include "controller/plugin/session.h"
 #include "controller/plugin/table.h"
 #include "controller/plugin/vmi_list.h"
@@ -23,13 +24,14 @@
 #define CONTAINERD_MAJOR 1
 #define CONTAINERD_MINOR 7
 
-/* So long after its last renewal a Lease counts as held by nobody; as the default. */
+/* A Lease that does not say how long it lasts: the default of --lease-duration. */
 #define LEASE_S 15
 
 /* So far the server's clock may be ahead of ours. */
 #define CLOCK_SKEW_S 60
 
-enum verdict { VERDICT_GOOD, VERDICT_UNKNOWN, VERDICT_BAD, VERDICT_COUNT };
+/* Hidden is unknown, too: something that safety rests on could not be looked at. */
+enum verdict { VERDICT_GOOD, VERDICT_UNKNOWN, VERDICT_HIDDEN, VERDICT_BAD, VERDICT_COUNT };
 
 struct doctor {
 	const struct flags *flags;
@@ -38,12 +40,16 @@ struct doctor {
 	struct installation installation;
 	json_t *checks;
 	size_t count[VERDICT_COUNT];
+	json_t *pods; /* pods_ask(); NULL: pods_failure says why */
+	struct error pods_failure;
 	/* The newest write of the controller, as the API has its time. */
 	char written[24];
 };
 
-static const char *const verdict_names[VERDICT_COUNT] = {
-	[VERDICT_GOOD] = "ok", [VERDICT_UNKNOWN] = "unknown", [VERDICT_BAD] = "bad"};
+static const char *const verdict_names[VERDICT_COUNT] = {[VERDICT_GOOD] = "ok",
+							 [VERDICT_UNKNOWN] = "unknown",
+							 [VERDICT_HIDDEN] = "unknown",
+							 [VERDICT_BAD] = "bad"};
 
 /* ---- saying ---- */
 
@@ -76,7 +82,10 @@ static bool has_colours(void)
 
 static void print_checks(const struct doctor *d)
 {
-	static const char *const colours[VERDICT_COUNT] = {"\033[32m", "\033[33m", "\033[31m"};
+	static const char *const colours[VERDICT_COUNT] = {[VERDICT_GOOD] = "\033[32m",
+							   [VERDICT_UNKNOWN] = "\033[33m",
+							   [VERDICT_HIDDEN] = "\033[33m",
+							   [VERDICT_BAD] = "\033[31m"};
 	bool coloured = has_colours();
 
 	for (size_t i = 0; i < json_array_size(d->checks); i++) {
@@ -91,8 +100,8 @@ static void print_checks(const struct doctor *d)
 		table_text(stdout, json_string_value(json_object_get(check, "message")));
 		(void)putchar('\n');
 	}
-	printf("\n%zu ok, %zu unknown, %zu bad\n", d->count[VERDICT_GOOD], d->count[VERDICT_UNKNOWN],
-	       d->count[VERDICT_BAD]);
+	printf("\n%zu ok, %zu unknown, %zu bad\n", d->count[VERDICT_GOOD],
+	       d->count[VERDICT_UNKNOWN] + d->count[VERDICT_HIDDEN], d->count[VERDICT_BAD]);
 }
 
 /* ---- gate, policies, controller ---- */
@@ -102,24 +111,70 @@ static void check_gate(struct doctor *d)
 	const struct gate_verdict *v = &d->cluster.verdict;
 
 	if (!d->cluster.gate_known) {
-		tell(d, VERDICT_UNKNOWN, "gate", "you may not read KubeVirt's CRs");
+		tell(d, VERDICT_HIDDEN, "gate", "you may not read KubeVirt's CRs");
 		return;
 	}
 	tell(d, v->open ? VERDICT_GOOD : VERDICT_BAD, "gate", "%s, since %s", v->open ? "on" : "off",
 	     gate_reason_text(v->reason));
 }
 
+/* By its arguments, or since what it wrote did not last. */
+static bool observes(const struct doctor *d)
+{
+	const struct said *said = &d->cluster.said;
+
+	return said->by != SAID_BY_NOBODY && said->mode == MODE_OBSERVE;
+}
+
+static bool is_told_to_observe(const struct doctor *d)
+{
+	return d->installation.options.mode == MODE_CHOOSE_OBSERVE;
+}
+
+/* The controller does not find them at work: the server stores them, and does not run them. */
+static bool are_in_vain(const struct doctor *d)
+{
+	const struct said *said = &d->cluster.said;
+	enum mode_choice choice = d->installation.options.mode;
+
+	return said->by != SAID_BY_NOBODY && said->mode == MODE_COEXIST &&
+	       (choice == MODE_AUTO || choice == MODE_CHOOSE_TAKEOVER);
+}
+
 static void check_policies(struct doctor *d)
 {
 	const struct cluster *c = &d->cluster;
 
-	if (c->in_force == MODE_POLICIES_IN_FORCE)
+	if (c->holding && observes(d))
+		tell(d, VERDICT_BAD, "policies",
+		     "VMs without a CID wait for one, and the controller only observes: delete "
+		     "ConfigMap " POLICY_PARAMETER);
+	else if (c->in_force == MODE_POLICIES_IN_FORCE && are_in_vain(d))
+		tell(d, VERDICT_BAD, "policies", "stored, but not relied on: %s", c->said.reason);
+	else if (c->in_force == MODE_POLICIES_IN_FORCE)
 		tell(d, VERDICT_GOOD, "policies", "in force; VMs without a CID %s",
 		     c->holding ? "wait for one" : "are not kept from starting");
 	else if (c->in_force == MODE_POLICIES_HIDDEN)
-		tell(d, VERDICT_UNKNOWN, "policies", "you may not read them all: %s", c->lacking);
+		tell(d, VERDICT_HIDDEN, "policies", "you may not read them all: %s", c->lacking);
+	else if (is_told_to_observe(d))
+		tell(d, VERDICT_GOOD, "policies", "not in force, nor wanted with --mode=observe");
 	else
 		tell(d, VERDICT_BAD, "policies", "not in force: %s", c->lacking);
+}
+
+static void check_mode(struct doctor *d)
+{
+	const struct said *said = &d->cluster.said;
+	const struct installation *in = &d->installation;
+	char source[SAID_SOURCE_SIZE];
+
+	if (said->by == SAID_BY_NOBODY)
+		tell(d, VERDICT_UNKNOWN, "mode",
+		     "%s is expected (%s); no pod could be asked, and there is no event", mode_name(in->mode),
+		     in->mode_reason);
+	else
+		tell(d, observes(d) && !is_told_to_observe(d) ? VERDICT_BAD : VERDICT_GOOD, "mode",
+		     "%s: %s%s", mode_name(said->mode), said->reason, said_source(said, source));
 }
 
 static void check_replicas(struct doctor *d)
@@ -127,7 +182,7 @@ static void check_replicas(struct doctor *d)
 	const struct installation *in = &d->installation;
 
 	if (!in->found)
-		tell(d, VERDICT_UNKNOWN, "replicas",
+		tell(d, VERDICT_HIDDEN, "replicas",
 		     "no Deployment " INSTALLATION_NAME " in namespace %s that you may read",
 		     d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt");
 	else if (in->ready == 0)
@@ -136,8 +191,48 @@ static void check_replicas(struct doctor *d)
 		tell(d, VERDICT_BAD, "replicas", "%d of %d ready: nobody takes over at once when it fails",
 		     in->ready, in->replicas);
 	else
-		tell(d, VERDICT_GOOD, "replicas", "%d of %d ready, mode %s", in->ready, in->replicas,
-		     mode_name(in->mode));
+		tell(d, VERDICT_GOOD, "replicas", "%d of %d ready", in->ready, in->replicas);
+}
+
+/* ---- its pods ---- */
+
+/* The lines of /readyz, of one that is not ready all that is to be said. */
+static void tell_pod(struct doctor *d, const char *pod, const char *state, const char *says)
+{
+	AUTO_BUF struct buf text = {.max = TEXT_SIZE};
+	bool ready = strcmp(state, "ready") == 0;
+
+	if (ready)
+		(void)buf_add_str(&text,
+				  said_line(says, "leading") != NULL ? "ready, leads" : "ready, stands by");
+	else
+		(void)buf_printf(&text, "%s", strcmp(state, "unready") == 0 ? "not ready; " : "");
+	for (const char *line = says; !ready && *line != '\0';) {
+		size_t n = strcspn(line, "\n");
+
+		(void)buf_printf(&text, "%s%.*s", line != says ? "; " : "", (int)n, line);
+		line += n;
+		line += strspn(line, "\n");
+	}
+	if (strcmp(state, "unknown") == 0)
+		tell(d, VERDICT_UNKNOWN, "pod", "%s cannot be asked: %s", pod, buf_str(&text));
+	else
+		tell(d, ready ? VERDICT_GOOD : VERDICT_BAD, "pod", "%s: %s", pod, buf_str(&text));
+}
+
+static void check_pods(struct doctor *d)
+{
+	if (d->pods == NULL)
+		tell(d, VERDICT_UNKNOWN, "pods", "%s", d->pods_failure.message);
+	for (size_t i = 0; i < json_array_size(d->pods); i++) {
+		const char *pod;
+		const char *state;
+		const char *message;
+
+		if (json_unpack(json_array_get(d->pods, i), "{s:s, s:s, s:s}", "pod", &pod, "state", &state,
+				"message", &message) == 0)
+			tell_pod(d, pod, state, message);
+	}
 }
 
 static void check_settings(struct doctor *d)
@@ -153,7 +248,7 @@ static void check_settings(struct doctor *d)
 		return;
 	}
 	if (in->settings == SETTINGS_HIDDEN) {
-		tell(d, VERDICT_UNKNOWN, "settings", "you may not read ConfigMap " SETTINGS_CONFIGMAP);
+		tell(d, VERDICT_HIDDEN, "settings", "you may not read ConfigMap " SETTINGS_CONFIGMAP);
 		return;
 	}
 	(void)settings_describe(&in->options.settings, &text);
@@ -171,38 +266,48 @@ static int64_t seconds_since(const char *text)
 	return (int64_t)(clock_wall_us() / 1000000) - (int64_t)timegm(&utc);
 }
 
-static void check_leader(struct doctor *d)
+/* What the Lease at @spec says. */
+static void judge_lease(struct doctor *d, const json_t *spec)
 {
-	AUTO_ANSWER struct session_answer answer = {0};
-	struct error err = {0};
-	char path[256];
-	const json_t *spec;
-	const char *holder;
-	json_t *lease;
-	int64_t age;
+	const char *holder = json_string_value(json_object_get(spec, "holderIdentity"));
+	json_int_t duration = json_integer_value(json_object_get(spec, "leaseDurationSeconds"));
+	int64_t age = seconds_since(json_string_value(json_object_get(spec, "renewTime")));
 
-	(void)snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
-		       d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt",
-		       d->installation.options.lease_name);
-	if (session_get(&d->session, path, &answer, &err) != 0) {
-		tell(d, err.code == -ENOENT ? VERDICT_BAD : VERDICT_UNKNOWN, "leader", "%s",
-		     err.code == -ENOENT ? "there is no Lease: no replica has ever led" : err.message);
-		return;
-	}
-	lease = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
-	spec = json_object_get(lease, "spec");
-	holder = json_string_value(json_object_get(spec, "holderIdentity"));
-	age = seconds_since(json_string_value(json_object_get(spec, "renewTime")));
 	if (age < 0 && age > -CLOCK_SKEW_S)
 		age = 0;
+	if (duration <= 0)
+		duration = LEASE_S;
 	if (holder == NULL || holder[0] == '\0' || age < 0)
 		tell(d, VERDICT_BAD, "leader", "nobody leads");
-	else if (age > LEASE_S)
+	else if (age > duration)
 		tell(d, VERDICT_BAD, "leader", "%s led, and has not renewed its Lease for %lld s", holder,
 		     (long long)age);
 	else
 		tell(d, VERDICT_GOOD, "leader", "%s, renewed %lld s ago, term %lld", holder, (long long)age,
 		     (long long)json_integer_value(json_object_get(spec, "leaseTransitions")));
+}
+
+static void check_leader(struct doctor *d)
+{
+	AUTO_ANSWER struct session_answer answer = {0};
+	struct error err = {0};
+	char path[256];
+	json_t *lease;
+
+	if (is_told_to_observe(d)) {
+		tell(d, VERDICT_GOOD, "leader", "nobody leads, nor has to with --mode=observe");
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
+		       d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt",
+		       d->installation.options.lease_name);
+	if (session_get(&d->session, path, &answer, &err) != 0) {
+		tell(d, err.code == -ENOENT ? VERDICT_BAD : VERDICT_HIDDEN, "leader", "%s",
+		     err.code == -ENOENT ? "there is no Lease: no replica has ever led" : err.message);
+		return;
+	}
+	lease = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
+	judge_lease(d, json_object_get(lease, "spec"));
 	json_decref(lease);
 }
 
@@ -222,7 +327,7 @@ static void check_last_write(struct doctor *d)
 	struct error err = {0};
 
 	if (vmi_list_server(&d->session, &options, &err) != 0)
-		tell(d, VERDICT_UNKNOWN, "last write", "%s", err.message);
+		tell(d, VERDICT_HIDDEN, "last write", "%s", err.message);
 	else if (d->written[0] == '\0')
 		tell(d, VERDICT_UNKNOWN, "last write", "no VMI has a CID that this controller wrote last");
 	else
@@ -269,7 +374,7 @@ static void check_nodes(struct doctor *d)
 	struct error err = {0};
 
 	if (session_list(&d->session, "/api/v1/nodes", check_node, d, &err) != 0)
-		tell(d, VERDICT_UNKNOWN, "nodes", "%s", err.message);
+		tell(d, VERDICT_HIDDEN, "nodes", "%s", err.message);
 }
 
 /* ---- what the caller may do ---- */
@@ -341,9 +446,12 @@ static int look(struct doctor *d, struct error *err)
 		return rc;
 	rc = installation_read(&d->installation, &d->session, &d->cluster, err);
 	if (rc == 0) {
+		d->pods = pods_ask(&d->session, &d->cluster, &d->installation, &d->pods_failure);
 		check_gate(d);
 		check_policies(d);
+		check_mode(d);
 		check_replicas(d);
+		check_pods(d);
 		check_settings(d);
 		check_leader(d);
 		check_last_write(d);
@@ -375,7 +483,13 @@ static enum command_status run(const struct flags *flags)
 		session_close(&d->session);
 	}
 	status = d->count[VERDICT_BAD] > 0 ? COMMAND_FOUND : COMMAND_OK;
+	if (rc == 0 && status == COMMAND_OK && d->count[VERDICT_HIDDEN] > 0) {
+		(void)fprintf(stderr, "error: %zu things that safety rests on could not be looked at\n",
+			      d->count[VERDICT_HIDDEN]);
+		status = COMMAND_FAILED;
+	}
 	json_decref(d->checks);
+	json_decref(d->pods);
 	free(d);
 	return rc == 0 ? status : command_fail(&err);
 }
@@ -384,10 +498,11 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.words = "",
 	.summary = "Check what VSOCK's safety rests on in this cluster",
-	.help = "The gate; the admission policies; replicas, leader and last write; the\n"
-		"container runtime of every node (containerd before 1.7 does not keep pods from\n"
-		"AF_VSOCK); and what you may do here. Exit status 1 where something is bad; what\n"
-		"you may not see is unknown.\n"
+	.help = "The gate; the admission policies; the mode in force; replicas, what each pod of\n"
+		"the controller says of itself, leader and last write; the container runtime of\n"
+		"every node (containerd before 1.7 does not keep pods from AF_VSOCK); and what\n"
+		"you may do here. What you may not see is unknown. Exit status 1 where something\n"
+		"is bad, else 2 where something that safety rests on could not be looked at.\n"
 		"\n"
 		"Examples:\n"
 		"  kubectl vsock doctor\n"

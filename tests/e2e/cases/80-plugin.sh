@@ -225,6 +225,108 @@ the_plugin_checks_what_safety_rests_on() {
 	end_well
 }
 
+# checked CHECK: its verdict, after doctor -o json.
+checked() {
+	jq -r --arg check "$1" '.checks[] | select(.check == $check).verdict' "$folder/out"
+}
+
+it apisim the_doctor_says_by_its_exit_status_where_it_could_not_look
+the_doctor_says_by_its_exit_status_where_it_could_not_look() {
+	fault '{"path": "/api", "userAgent": "kubectl-vsock"}' '{"status": 403}'
+	is "exit status" 2 "$(status_after vsock doctor -o json)"
+	is "what is bad" 0 "$(jq '[.checks[] | select(.verdict == "bad")] | length' "$folder/out")"
+	is "the gate" unknown "$(checked gate)"
+	is "the policies" unknown "$(checked policies)"
+	is "the leader" unknown "$(checked leader)"
+	grep -q "could not be looked at" "$folder/err" || fail "$(cat "$folder/err")"
+	heal
+	is "exit status where something is bad besides" 1 "$(status_after vsock doctor -o json)"
+}
+
+it kube the_doctor_finds_an_observer_well
+the_doctor_finds_an_observer_well() {
+	local options
+	begin
+	delete "$lease_path"
+	apply "$overlays/observe"
+	kubectl patch deployment -n kubevirt vsock-cid-controller --subresource=status --type=merge \
+		-p '{"status": {"replicas": 2, "readyReplicas": 2}}' >/dev/null
+	mapfile -t options < <(arguments "$overlays/observe")
+	start_controller "${options[@]}"
+	await_mode observe "--mode=observe"
+	is "exit status ($(vsock doctor))" 0 "$(status_after vsock doctor -o json)"
+	is "the policies" ok "$(checked policies)"
+	is "the leader" ok "$(checked leader)"
+	is "the mode" ok "$(checked mode)"
+	is "by what" arguments "$(vsock audit -o json | jq -r .cluster.controller.modeSource)"
+	api PATCH /apis/apps/v1/namespaces/kubevirt/deployments/vsock-cid-controller/status "$merge" \
+		'{"status": {"replicas": null, "readyReplicas": null}}' >/dev/null
+	stop_controller
+}
+
+# pod NAME STATUS: one of the controller's, as its kubelet would have it; JSON.
+pod() {
+	kubectl create serviceaccount -n kubevirt default >/dev/null 2>&1 || true
+	kubectl create -f - >/dev/null <<-END
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: $1, namespace: kubevirt, labels: {kubevirt.io: vsock-cid-controller}}
+		spec:
+		  automountServiceAccountToken: false
+		  containers: [{name: vsock-cid-controller, image: vsock-cid-controller}]
+	END
+	kubectl patch pod -n kubevirt "$1" --subresource=status --type=merge -p "{\"status\": $2}" >/dev/null
+}
+
+# said NAME: what doctor -o json says of that pod.
+said() {
+	jq -r --arg name "$1" '.checks[] | select(.check == "pod" and (.message | startswith($name))) | "\(.verdict) \(.message)"' \
+		"$folder/out"
+}
+
+# The API server connects to no pod whose address is a loopback one: this test runs in a network of its own, where lo has another.
+it kube the_doctor_shows_what_each_pod_says_of_itself
+the_doctor_shows_what_each_pod_says_of_itself() {
+	local in_network='ip link set lo up && ip address add 192.0.2.1/32 dev lo'
+	if [[ ! ${E2E_POD_NETWORK-} ]]; then
+		unshare --map-root-user --net sh -c "$in_network" 2>"$folder/err" || skip "no network of its own: $(cat "$folder/err")"
+		E2E_POD_NETWORK=yes unshare --map-root-user --net sh -c "$in_network && exec \"\$0\" \"\$@\"" \
+			"$here/run.sh" "$build" kube "${FUNCNAME[0]}" >"$folder/nested" 2>&1 || fail "$(cat "$folder/nested")"
+		saw "$(grep -o '192.0.2.1.*' "$folder/nested" || true)"
+		return
+	fi
+	after=forget_settings
+	settings '{"cid-min": "none"}'
+	start_controller --listen 0.0.0.0 --port 8443
+	await "the settings to be refused" log_has "is not in force, and no CID is given before"
+	pod stuck '{"phase": "Running", "podIP": "192.0.2.1"}'
+	pod gone '{"phase": "Running", "podIP": "192.0.2.99"}'
+	pod pulling '{"phase": "Pending", "containerStatuses": [{"name": "vsock-cid-controller", "image": "x", "imageID": "", "ready": false,
+		"restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]}'
+	status_after vsock doctor -o json >/dev/null
+	[[ $(said stuck) == "bad stuck: not ready; [+]list"*"[-]settings not complete"* ]] || fail "$(said stuck)"
+	saw "192.0.2.1: $(said stuck)"
+	[[ $(said gone) == "unknown gone cannot be asked: "* ]] || fail "$(said gone)"
+	is "one that does not run" "bad pulling: Pending, ImagePullBackOff: no such image" "$(said pulling)"
+	settings '{}'
+	await "it to be ready" ready
+	await_metric kubevirt_vsock_leading_status 1
+	status_after vsock doctor -o json >/dev/null
+	is "one that is ready" "ok stuck: ready, leads" "$(said stuck)"
+	is "who says which mode is in force" pod "$(vsock audit -o json | jq -r .cluster.controller.modeSource)"
+	kubectl create serviceaccount -n e2e-a tenant >/dev/null
+	is "exit status for who may nothing" 2 "$(status_after as_tenant doctor -o json)"
+	is "what is bad then" 0 "$(jq '[.checks[] | select(.verdict == "bad")] | length' "$folder/out")"
+	end_well
+}
+
+# as_tenant COMMAND...: as a ServiceAccount without rights.
+as_tenant() {
+	"$controlplane" token "$server_dir" e2e-a tenant >"$folder/tenant.token"
+	sed "s|$folder/token|$folder/tenant.token|" "$folder/kubeconfig" >"$folder/tenant"
+	KUBECONFIG=$folder/tenant vsock "$@"
+}
+
 it apisim the_plugin_probes_this_machine
 the_plugin_probes_this_machine() {
 	"$build/kubectl-vsock" probe --here -o json >"$folder/out"
