@@ -31,7 +31,7 @@ struct settings_values {
 	uint32_t cid_min;
 	uint32_t cid_max;
 	struct cid_exclusions excluded;
-	uint32_t cluster_count; /* 1: no other cluster is known */
+	uint32_t cluster_count;  /* 1: no other cluster is known */
 	uint32_t cluster_number; /* cluster-index + 1; 0: it is not given */
 	uint32_t quarantine_ms;
 	uint32_t writes_in_flight; /* 1 .. ALLOCATOR_MAX_IN_FLIGHT */
