@@ -14,6 +14,11 @@
 #include "controller/plugin/progress.h"
 #include "controller/plugin/table.h"
 
+/* Where what is known of the cluster begins, behind what it is. */
+#define FACT_COLUMN 15
+
+#define SUMMARY_MAX (1u << 20)
+
 struct audit {
 	const struct flags *flags;
 	struct findings findings;
@@ -233,48 +238,61 @@ static void gather_facts(struct audit *a, const struct cluster *c, const struct 
 	add_mode_facts(a->facts, &c->said, in);
 }
 
+/* "Label:         text", which may need more than a line. */
+#define print_fact(label, ...)                                                                               \
+	do {                                                                                                 \
+		printf("%-*s", FACT_COLUMN, (label));                                                        \
+		table_line(stdout, FACT_COLUMN, __VA_ARGS__);                                                \
+	} while (0)
+
 static void print_mode(const struct said *said, const struct installation *in)
 {
 	char source[SAID_SOURCE_SIZE];
 
 	if (said->by != SAID_BY_NOBODY)
-		printf("Mode:          %s: %s%s\n", mode_name(said->mode), said->reason,
-		       said_source(said, source));
+		print_fact("Mode:", "%s: %s%s", mode_name(said->mode), said->reason,
+			   said_source(said, source));
 	else
-		printf("Expected mode: %s: %s (the mode in force is not known: no pod of it can be asked, "
-		       "and "
-		       "there is no event)\n",
-		       mode_name(in->mode), in->mode_reason);
+		print_fact("Expected mode:",
+			   "%s: %s (the mode in force is not known: no pod of it can be asked, and there is "
+			   "no event)",
+			   mode_name(in->mode), in->mode_reason);
+}
+
+static void print_range(const struct installation *in)
+{
+	const struct cid_range *range = &in->options.settings.cids;
+
+	print_fact("Range:", "%u to %u, %zu spans excluded%s", range->min, range->max, range->excluded_count,
+		   in->settings == SETTINGS_OF_CONFIGMAP ? " (ConfigMap " SETTINGS_CONFIGMAP ")" : "");
+	if (in->settings == SETTINGS_REFUSED)
+		print_fact("", "but the ConfigMap " SETTINGS_CONFIGMAP " is refused: %s", in->settings_wrong);
+	if (in->settings == SETTINGS_HIDDEN)
+		print_fact("",
+			   "unless ConfigMap " SETTINGS_CONFIGMAP ", which you may not read, says otherwise");
 }
 
 static void print_facts(const struct cluster *c, const struct installation *in)
 {
+	bool in_force = c->in_force == MODE_POLICIES_IN_FORCE;
+
 	if (c->gate_known)
-		printf("Feature gate:  %s, since %s\n", c->verdict.open ? "on" : "off",
-		       gate_reason_text(c->verdict.reason));
+		print_fact("Feature gate:", "%s, since %s", c->verdict.open ? "on" : "off",
+			   gate_reason_text(c->verdict.reason));
 	else
-		printf("Feature gate:  not known, since you may not read KubeVirt's CRs\n");
-	printf("Policies:      %s%s%s\n", policies_text(c), c->in_force == MODE_POLICIES_IN_FORCE ? "" : ": ",
-	       c->in_force == MODE_POLICIES_IN_FORCE ? "" : c->lacking);
+		print_fact("Feature gate:", "not known, since you may not read KubeVirt's CRs");
+	print_fact("Policies:", "%s%s%s", policies_text(c), in_force ? "" : ": ", in_force ? "" : c->lacking);
 	if (c->hold_known)
-		printf("Hold:          VMs without a CID %s\n",
-		       c->holding ? "wait for one" : "are not kept from starting");
+		print_fact("Hold:", "VMs without a CID %s",
+			   c->holding ? "wait for one" : "are not kept from starting");
 	if (in->found)
-		printf("Controller:    %d of %d replicas ready\n", in->ready, in->replicas);
+		print_fact("Controller:", "%d of %d replicas ready", in->ready, in->replicas);
 	else
-		printf("Controller:    no Deployment " INSTALLATION_NAME
-		       " that you may read; its defaults are assumed\n");
+		print_fact("Controller:",
+			   "no Deployment " INSTALLATION_NAME " that you may read; its defaults are assumed");
 	print_mode(&c->said, in);
-	printf("Writes as:     %s\n", in->write_as[0] != '\0' ? in->write_as : "itself");
-	printf("Range:         %u to %u, %zu spans excluded%s\n", in->options.settings.cids.min,
-	       in->options.settings.cids.max, in->options.settings.cids.excluded_count,
-	       in->settings == SETTINGS_OF_CONFIGMAP ? " (ConfigMap " SETTINGS_CONFIGMAP ")" : "");
-	if (in->settings == SETTINGS_REFUSED)
-		printf("               but the ConfigMap " SETTINGS_CONFIGMAP " is refused: %s\n",
-		       in->settings_wrong);
-	if (in->settings == SETTINGS_HIDDEN)
-		printf("               unless ConfigMap " SETTINGS_CONFIGMAP
-		       ", which you may not read, says otherwise\n");
+	print_fact("Writes as:", "%s", in->write_as[0] != '\0' ? in->write_as : "itself");
+	print_range(in);
 	printf("\n");
 	(void)fflush(stdout);
 }
@@ -293,20 +311,19 @@ static size_t total(const struct audit *a)
 static void print_summary(const struct audit *a)
 {
 	const struct findings *f = &a->findings;
+	AUTO_BUF struct buf writers = {.max = SUMMARY_MAX};
 	const char *name;
 	json_t *number;
-	bool first = true;
 
-	printf("%s%zu VMIs, %zu with a CID, %zu waiting for one", total(a) > 0 ? "\n" : "", f->vmis,
-	       f->with_cid, f->waiting);
 	json_object_foreach(a->writers, name, number)
 	{
-		(void)fputs(first ? "; CIDs written by: " : ", ", stdout);
-		table_text(stdout, name);
-		printf(" %lld", (long long)json_integer_value(number));
-		first = false;
+		(void)buf_printf(&writers, "%s%s %lld", writers.len == 0 ? "; CIDs written by: " : ", ", name,
+				 (long long)json_integer_value(number));
 	}
-	printf("\n");
+	if (total(a) > 0)
+		printf("\n");
+	table_line(stdout, 0, "%zu VMIs, %zu with a CID, %zu waiting for one%s", f->vmis, f->with_cid,
+		   f->waiting, buf_str(&writers));
 	for (int i = 0; i < FINDING_KINDS; i++)
 		if (f->count[i] > 0)
 			printf("%zu %s\n", f->count[i], finding_name((enum finding_kind)i));

@@ -20,6 +20,9 @@
 
 #define TEXT_SIZE 512
 
+/* Where messages begin, behind verdict and check. */
+#define MESSAGE_COLUMN 22
+
 /* From here on containerd's default seccomp profile does not let pods make AF_VSOCK sockets. */
 #define CONTAINERD_MAJOR 1
 #define CONTAINERD_MINOR 7
@@ -97,8 +100,7 @@ static void print_checks(const struct doctor *d)
 			verdict++;
 		printf("%s%-8s%s %-12s ", coloured ? colours[verdict] : "", name, coloured ? "\033[0m" : "",
 		       json_string_value(json_object_get(check, "check")));
-		table_text(stdout, json_string_value(json_object_get(check, "message")));
-		(void)putchar('\n');
+		table_paragraph(stdout, MESSAGE_COLUMN, json_string_value(json_object_get(check, "message")));
 	}
 	printf("\n%zu ok, %zu unknown, %zu bad\n", d->count[VERDICT_GOOD],
 	       d->count[VERDICT_UNKNOWN] + d->count[VERDICT_HIDDEN], d->count[VERDICT_BAD]);

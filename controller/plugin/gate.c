@@ -9,6 +9,10 @@
 #include "controller/plugin/document.h"
 #include "controller/plugin/installation.h"
 #include "controller/plugin/session.h"
+#include "controller/plugin/table.h"
+
+/* Where what a CR says begins, behind what it is about. */
+#define VALUE_COLUMN 25
 
 /* The list of gates of a CR, as text: "VSOCK, Snapshot"; "<none>" where there is none. */
 static void write_gates(const json_t *cr, const char *member, struct buf *out)
@@ -44,8 +48,10 @@ static void print_cr(const json_t *cr)
 	printf("KubeVirt CR:             %s/%s\n", namespace != NULL ? namespace : "?",
 	       name != NULL ? name : "?");
 	printf("  version:               %s\n", version != NULL ? version : "<not known yet>");
-	printf("  featureGates:          %s\n", buf_str(&enabled));
-	printf("  disabledFeatureGates:  %s\n", buf_str(&disabled));
+	printf("  featureGates:          ");
+	table_paragraph(stdout, VALUE_COLUMN, buf_str(&enabled));
+	printf("  disabledFeatureGates:  ");
+	table_paragraph(stdout, VALUE_COLUMN, buf_str(&disabled));
 	buf_free(&enabled);
 	buf_free(&disabled);
 }
@@ -76,12 +82,15 @@ static int print(const struct cluster *c, const struct installation *in, const s
 		return print_document(c, flags);
 	for (size_t i = 0; i < json_array_size(items); i++)
 		print_cr(json_array_get(items, i));
-	printf("VSOCK feature gate:      %s, since %s\n", c->verdict.open ? "on" : "off",
-	       gate_reason_text(c->verdict.reason));
+	printf("VSOCK feature gate:      ");
+	table_line(stdout, VALUE_COLUMN, "%s, since %s", c->verdict.open ? "on" : "off",
+		   gate_reason_text(c->verdict.reason));
 	printf("It is switched in the CR (kubectl edit kubevirt%s%s).\n",
 	       c->namespace[0] != '\0' ? " -n " : "", c->namespace);
 	if (!in->found || in->odd)
-		printf("The controller's flag --feature-gate, which cannot be seen here, overrides it.\n");
+		table_paragraph(
+			stdout, 0,
+			"The controller's flag --feature-gate, which cannot be seen here, overrides it.");
 	return 0;
 }
 

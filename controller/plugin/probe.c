@@ -15,9 +15,13 @@
 #include "controller/plugin/document.h"
 #include "controller/plugin/installation.h"
 #include "controller/plugin/session.h"
+#include "controller/plugin/table.h"
 
 /* Where a container leaves its last words for whoever reads the pod's status. */
 #define LAST_WORDS "/dev/termination-log"
+
+/* Where results begin, behind what was tried. */
+#define MESSAGE_COLUMN 21
 
 #define POLL_NS   500000000
 #define PATIENCE  240 /* polls: two minutes, for an image that has to be pulled */
@@ -200,7 +204,8 @@ static int print(const json_t *said, const struct flags *flags)
 {
 	if (flags_want_document(flags))
 		return document_print(stdout, said, flags->output);
-	printf("AF_VSOCK %-11s %s\n", flags->here ? "here:" : "in a pod:", text_of(said, "message"));
+	printf("AF_VSOCK %-11s ", flags->here ? "here:" : "in a pod:");
+	table_paragraph(stdout, MESSAGE_COLUMN, text_of(said, "message"));
 	printf("  socket():          %s\n", text_of(said, "socket"));
 	printf("  bind, port 80:     %s\n", text_of(said, "bind80"));
 	printf("  bind, port 1024:   %s\n", text_of(said, "bind1024"));

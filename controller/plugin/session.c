@@ -127,7 +127,7 @@ static int judge(const char *path, const struct session_answer *answer, struct e
 		code = -ENOENT;
 	else if (answer->status == 401 || answer->status == 403)
 		code = -EACCES;
-	return error_set(err, code, "GET %s: %s", path, answer->failure.message);
+	return error_set(err, code, "GET %.*s: %s", (int)strcspn(path, "?"), path, answer->failure.message);
 }
 
 int session_get(struct session *s, const char *path, struct session_answer *out, struct error *err)

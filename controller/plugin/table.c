@@ -1,8 +1,11 @@
 #include "controller/plugin/table.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/utf8.h"
 
 #define PAGE_ROWS 500
@@ -21,13 +24,18 @@ void table_begin(struct table *t, FILE *out, const char *const *columns, bool he
 }
 
 /* Characters of a cell whose bytes are UTF-8. */
-static size_t columns_of(const char *text)
+static size_t columns_of_bytes(const char *text, size_t bytes)
 {
 	size_t n = 0;
 
-	for (; *text != '\0'; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
+	for (size_t i = 0; i < bytes; i++)
+		n += ((unsigned char)text[i] & 0xc0) != 0x80;
 	return n;
+}
+
+static size_t columns_of(const char *text)
+{
+	return columns_of_bytes(text, strlen(text));
 }
 
 /* Nothing that a terminal would obey. */
@@ -57,6 +65,57 @@ void table_text(FILE *out, const char *text)
 	buf_init(&clean, MAX_BYTES);
 	if (add_cell(&clean, text) == 0)
 		(void)fputs(buf_str(&clean), out);
+}
+
+/* The bytes of the next piece of @text: a word, and of one that is wider than @room up to a slash or colon.
+ */
+static size_t piece_of(const char *text, size_t room)
+{
+	size_t bytes = strcspn(text, " ");
+	size_t cut = bytes > room ? room : 0;
+
+	while (cut > 0 && strchr("/:", text[cut - 1]) == NULL)
+		cut--;
+	return cut > 0 ? cut : bytes;
+}
+
+void table_paragraph(FILE *out, size_t indent, const char *text)
+{
+	AUTO_BUF struct buf clean;
+	size_t column = indent;
+	size_t blanks = 0; /* before the piece */
+	size_t bytes;
+
+	buf_init(&clean, MAX_BYTES);
+	if (add_cell(&clean, text) != 0)
+		return;
+	for (const char *piece = buf_str(&clean); *piece != '\0'; piece += bytes + blanks) {
+		size_t width;
+
+		bytes = piece_of(piece, TABLE_WIDTH - indent);
+		width = columns_of_bytes(piece, bytes);
+		if (column > indent && column + blanks + width > TABLE_WIDTH) {
+			(void)fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			blanks = 0;
+		}
+		(void)fprintf(out, "%*s%.*s", (int)blanks, "", (int)bytes, piece);
+		column += blanks + width;
+		blanks = strspn(piece + bytes, " ");
+	}
+	(void)fputc('\n', out);
+}
+
+void table_line(FILE *out, size_t indent, const char *fmt, ...)
+{
+	AUTO_FREE char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	table_paragraph(out, indent, text != NULL ? text : "");
 }
 
 int table_row(struct table *t, const char *const *cells)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/macros.h"
 
 #define TABLE_MAX_COLUMNS 12
 
@@ -34,6 +35,17 @@ int table_row(struct table *t, const char *const *cells);
 
 /** Prints a text as in a cell: what is not printable becomes '?'. */
 void table_text(FILE *out, const char *text);
+
+/** Columns of a terminal for whose sake texts are broken. */
+#define TABLE_WIDTH 80
+
+/** Prints @text as in a cell, and a line end. The line has @indent columns already, and those that follow
+ * begin there; they end at blanks, so that none is wider than TABLE_WIDTH. A word that is stays whole, to be
+ * copied. */
+void table_paragraph(FILE *out, size_t indent, const char *text);
+
+/** The same with formatted text. */
+void table_line(FILE *out, size_t indent, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
 /** Prints what is kept. */
 void table_flush(struct table *t);

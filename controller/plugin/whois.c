@@ -107,13 +107,29 @@ static int add_item(struct whois *w, const struct vmi_row *row, const char *sinc
 		       : -ENOMEM;
 }
 
+static int add_row(struct whois *w, const struct vmi_row *row, const char *since)
+{
+	const char *cells[TABLE_MAX_COLUMNS];
+	char cid[16];
+	size_t n = 0;
+
+	(void)snprintf(cid, sizeof(cid), "%u", row->vmi.cid);
+	cells[n++] = cid;
+	cells[n++] = row->vmi.namespace;
+	cells[n++] = row->vmi.name;
+	cells[n++] = row->node[0] != '\0' ? row->node : "<none>";
+	cells[n++] = since;
+	if (w->flags->output == FLAGS_WIDE)
+		cells[n++] = row->vmi.uid;
+	return table_row(&w->table, cells);
+}
+
 static int look(void *data, const struct vmi_row *row)
 {
 	struct whois *w = data;
 	const struct asked key = {.cid = row->vmi.cid};
 	struct asked *asked;
 	char since[AGE_SIZE];
-	char cid[16];
 
 	if (row->vmi.cid_state != VMI_CID_PRESENT)
 		return 0;
@@ -132,15 +148,13 @@ static int look(void *data, const struct vmi_row *row)
 	}
 	if (flags_want_document(w->flags))
 		return add_item(w, row, since);
-	(void)snprintf(cid, sizeof(cid), "%u", row->vmi.cid);
-	return table_row(&w->table,
-			 (const char *const[]){cid, row->vmi.namespace, row->vmi.name, row->vmi.uid,
-					       row->node[0] != '\0' ? row->node : "<none>", since});
+	return add_row(w, row, since);
 }
 
 static int answer(struct whois *w, struct error *err)
 {
-	static const char *const columns[] = {"CID", "NAMESPACE", "NAME", "UID", "NODE", "SINCE", NULL};
+	static const char *const narrow[] = {"CID", "NAMESPACE", "NAME", "NODE", "SINCE", NULL};
+	static const char *const wide[] = {"CID", "NAMESPACE", "NAME", "NODE", "SINCE", "UID", NULL};
 	const struct vmi_list_options options = {.visit = look, .data = w};
 	struct session session;
 	json_t *document;
@@ -150,7 +164,8 @@ static int answer(struct whois *w, struct error *err)
 		return rc;
 	w->items = json_array();
 	if (w->flags->output != FLAGS_NAME)
-		table_begin(&w->table, stdout, columns, !w->flags->no_headers);
+		table_begin(&w->table, stdout, w->flags->output == FLAGS_WIDE ? wide : narrow,
+			    !w->flags->no_headers);
 	rc = vmi_list_server(&session, &options, err);
 	if (w->flags->output != FLAGS_NAME)
 		(void)table_end(&w->table);

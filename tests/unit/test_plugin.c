@@ -113,6 +113,31 @@ START_TEST(tables_are_aligned_and_hold_nothing_that_a_terminal_obeys)
 }
 END_TEST
 
+static void print_paragraphs(FILE *out)
+{
+	(void)fputs("label: ", out);
+	table_line(out, 7, "%s %s",
+		   "größer als alles, was in eine Zeile passt, die achtzig Spalten hat und nicht", "mehr");
+	table_paragraph(out, 2, "");
+	table_paragraph(out, 70, "a-word-that-is-wider-than-what-is-left b");
+	table_paragraph(out, 60, "GET /apis/some.group/and/more");
+}
+
+START_TEST(texts_are_broken_at_blanks_where_a_terminal_ends)
+{
+	capture(print_paragraphs);
+	ck_assert_str_eq(printed,
+			 "label: größer als alles, was in eine Zeile passt, die achtzig Spalten hat und\n"
+			 "       nicht mehr\n"
+			 "\n"
+			 "a-word-that-is-wider-than-what-is-left\n"
+			 "                                                                      b\n"
+			 "GET\n"
+			 "                                                            /apis/some.group/\n"
+			 "                                                            and/more\n");
+}
+END_TEST
+
 static void print_yaml(FILE *out)
 {
 	json_t *value =
@@ -410,6 +435,7 @@ int main(void)
 		flags_are_taken_as_kubectl_takes_them,
 		what_a_command_does_not_take_is_refused_in_one_line,
 		tables_are_aligned_and_hold_nothing_that_a_terminal_obeys,
+		texts_are_broken_at_blanks_where_a_terminal_ends,
 		yaml_strings_stay_strings,
 		ages_are_those_of_kubectl,
 		the_writer_of_a_cid_is_known_in_whatever_order_members_come,
