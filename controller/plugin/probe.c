@@ -178,9 +178,8 @@ static int probe_in_pod(const struct flags *flags, json_t **out, struct error *e
 		rc = installation_read(&installation, &session, &cluster, err);
 		if (rc == 0 && !installation.found)
 			rc = error_set(err, -ENOENT,
-				       "there is no Deployment " INSTALLATION_NAME
-				       " whose image could be used: name "
-				       "one with --image");
+				       "no Deployment " INSTALLATION_NAME " that you may read, whose image "
+				       "could be used: name one with --image");
 		if (rc == 0)
 			rc = run_pod(&session, session_namespace(&session, flags), installation.image, out,
 				     err);

@@ -358,6 +358,8 @@ the_plugin_probes_this_machine() {
 	"$build/kubectl-vsock" probe --here -o json >"$folder/out"
 	grep -qE '^(open|blocked|unsupported|privileged-port-refused)$' <(jq -r .result "$folder/out") || fail "$(cat "$folder/out")"
 	saw "$(jq -r .message "$folder/out")"
+	is "exit status without an image" 2 "$(status_after "$build/kubectl-vsock" probe)"
+	grep -q "no Deployment vsock-cid-controller that you may read" "$folder/err" || fail "$(cat "$folder/err")"
 	is "exit status for all namespaces" 2 "$(status_after "$build/kubectl-vsock" probe -A --image some)"
 }
 
