@@ -453,6 +453,6 @@ const struct command command_audit = {
 		"  kubectl get vmi -A -o json --context=a > a.json\n"
 		"  kubectl get vmi -A -o json --context=b > b.json\n"
 		"  kubectl vsock audit -f a.json -f b.json\n",
-	.allowed = FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_FILES,
+	.allowed = FLAGS_ALLOW_ALL | FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_FILES,
 	.run = run,
 };

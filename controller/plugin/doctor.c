@@ -80,7 +80,7 @@ static bool has_colours(void)
 	const char *term = getenv("TERM");
 
 	return isatty(STDOUT_FILENO) == 1 && (none == NULL || none[0] == '\0') && term != NULL &&
-	       strcmp(term, "dumb") != 0;
+	       term[0] != '\0' && strcmp(term, "dumb") != 0;
 }
 
 static void print_checks(const struct doctor *d)
@@ -360,8 +360,8 @@ static void check_node(void *data, const json_t *node)
 	else if (!is_containerd(runtime, &major, &minor))
 		tell(d, VERDICT_UNKNOWN, "node",
 		     "%s: %s; whether its default seccomp profile blocks AF_VSOCK shows "
-		     "\"kubectl vsock probe\"",
-		     name, runtime);
+		     "\"kubectl vsock probe --node %s\"",
+		     name, runtime, name);
 	else if (major < CONTAINERD_MAJOR || (major == CONTAINERD_MAJOR && minor < CONTAINERD_MINOR))
 		tell(d, VERDICT_BAD, "node",
 		     "%s: %s; before 1.7 its default seccomp profile lets every pod connect to "

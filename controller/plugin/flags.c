@@ -9,7 +9,7 @@
 #include "base/macros.h"
 
 /* getopt's values of flags that have no letter. */
-enum { FLAG_KUBECONFIG = 256, FLAG_CONTEXT, FLAG_NO_HEADERS, FLAG_HERE, FLAG_IMAGE };
+enum { FLAG_KUBECONFIG = 256, FLAG_CONTEXT, FLAG_NO_HEADERS, FLAG_HERE, FLAG_IMAGE, FLAG_NODE };
 
 struct rule {
 	struct option option;
@@ -22,7 +22,7 @@ static const struct rule rules[] = {
 	 FLAGS_ALLOW_NAMESPACE,
 	 "-n, --namespace NAME    the namespace; else that of the context"},
 	{{"all-namespaces", optional_argument, NULL, 'A'},
-	 FLAGS_ALLOW_NAMESPACE,
+	 FLAGS_ALLOW_ALL,
 	 "-A, --all-namespaces    all namespaces"},
 	{{"output", required_argument, NULL, 'o'},
 	 FLAGS_ALLOW_OUTPUT,
@@ -42,6 +42,9 @@ static const struct rule rules[] = {
 	{{"image", required_argument, NULL, FLAG_IMAGE},
 	 FLAGS_ALLOW_PROBE,
 	 "    --image IMAGE       the image of the pod; else that of the controller"},
+	{{"node", required_argument, NULL, FLAG_NODE},
+	 FLAGS_ALLOW_PROBE,
+	 "    --node NAME         the node of the pod; else the scheduler finds one"},
 	{{"kubeconfig", required_argument, NULL, FLAG_KUBECONFIG},
 	 0,
 	 "    --kubeconfig FILE   as for kubectl"},
@@ -77,10 +80,32 @@ static int read_output(struct flags *f, unsigned int allowed, const char *text, 
 			 (allowed & FLAGS_ALLOW_NAMES) != 0 ? ", yaml or name" : " or yaml");
 }
 
-/* "--watch=false", as kubectl takes it. */
-static bool is_true(const char *value)
+/* "--watch=false", with the words that kubectl takes (Go's strconv.ParseBool). */
+static int read_bool(bool *out, const char *flag, const char *value, struct error *err)
 {
-	return value == NULL || strcmp(value, "false") != 0;
+	static const char *const words[][6] = {{"false", "False", "FALSE", "f", "F", "0"},
+					       {"true", "True", "TRUE", "t", "T", "1"}};
+
+	*out = true;
+	if (value == NULL)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(words) * ARRAY_LEN(words[0]); i++) {
+		*out = i / ARRAY_LEN(words[0]) == 1;
+		if (strcmp(value, words[*out][i % ARRAY_LEN(words[0])]) == 0)
+			return 0;
+	}
+	return error_set(err, -EINVAL, "%s=%s: it has to be true or false", flag, value);
+}
+
+/* What may stand in a path, and in a pod's spec. */
+static int read_node(struct flags *f, const char *text, struct error *err)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+
+	if (n == 0 || text[n] != '\0' || n > 253)
+		return error_set(err, -EINVAL, "--node %s: that is no name of a node", text);
+	f->node = text;
+	return 0;
 }
 
 /* A DNS label; "" is the default namespace, as for kubectl. */
@@ -105,13 +130,11 @@ static int take(struct flags *f, unsigned int allowed, int c, const char *value,
 	case 'n':
 		return read_namespace(f, value, err);
 	case 'A':
-		f->all_namespaces = is_true(optarg);
-		return 0;
+		return read_bool(&f->all_namespaces, "--all-namespaces", optarg, err);
 	case 'o':
 		return read_output(f, allowed, value, err);
 	case 'w':
-		f->watch = is_true(optarg);
-		return 0;
+		return read_bool(&f->watch, "--watch", optarg, err);
 	case 'f':
 		if (f->file_count == FLAGS_MAX_FILES)
 			return error_set(err, -EINVAL, "more than %d files", FLAGS_MAX_FILES);
@@ -121,11 +144,11 @@ static int take(struct flags *f, unsigned int allowed, int c, const char *value,
 		f->help = true;
 		return 0;
 	case FLAG_NO_HEADERS:
-		f->no_headers = is_true(optarg);
-		return 0;
+		return read_bool(&f->no_headers, "--no-headers", optarg, err);
 	case FLAG_HERE:
-		f->here = is_true(optarg);
-		return 0;
+		return read_bool(&f->here, "--here", optarg, err);
+	case FLAG_NODE:
+		return read_node(f, value, err);
 	case FLAG_IMAGE:
 		f->image = value;
 		return 0;
@@ -159,9 +182,15 @@ static void make_tables(unsigned int allowed, struct option table[static RULES +
 	*letters = '\0';
 }
 
-static int complain(int c, char **argv, struct error *err)
+static int complain(int c, unsigned int allowed, char **argv, struct error *err)
 {
 	const char *word = argv[optind - 1];
+
+	if (c == '?' && (allowed & (FLAGS_ALLOW_ALL | FLAGS_ALLOW_NAMESPACE)) == FLAGS_ALLOW_ALL &&
+	    (optopt == 'n' || strncmp(word, "--namespace", strlen("--namespace")) == 0))
+		return error_set(
+			err, -EINVAL,
+			"-n: it looks at all namespaces, since a CID is one VM's in the whole cluster");
 
 	if (c == ':')
 		return error_set(err, -EINVAL, "%s needs a value", word);
@@ -195,7 +224,8 @@ int flags_read(struct flags *out, unsigned int allowed, int argc, char **argv, s
 	optind = 0; /* a new command line */
 	opterr = 0;
 	while (rc == 0 && (c = getopt_long(argc, argv, letters, table, NULL)) != -1)
-		rc = c == '?' || c == ':' ? complain(c, argv, err) : take(out, allowed, c, optarg, err);
+		rc = c == '?' || c == ':' ? complain(c, allowed, argv, err)
+					  : take(out, allowed, c, optarg, err);
 	if (rc != 0 || out->help)
 		return rc;
 	out->words = argv + optind;

@@ -16,13 +16,14 @@ enum flags_output { FLAGS_TABLE, FLAGS_WIDE, FLAGS_JSON, FLAGS_YAML, FLAGS_NAME 
 
 /** What a command takes besides --kubeconfig, --context and --help. */
 enum flags_allowed {
-	FLAGS_ALLOW_NAMESPACE = 1 << 0, /* -n, -A */
+	FLAGS_ALLOW_NAMESPACE = 1 << 0, /* -n */
 	FLAGS_ALLOW_OUTPUT = 1 << 1,    /* -o table|wide|json|yaml, --no-headers */
 	FLAGS_ALLOW_NAMES = 1 << 2,     /* -o name too */
 	FLAGS_ALLOW_WATCH = 1 << 3,     /* -w */
 	FLAGS_ALLOW_FILES = 1 << 4,     /* -f */
-	FLAGS_ALLOW_PROBE = 1 << 5,     /* --here, --image */
+	FLAGS_ALLOW_PROBE = 1 << 5,     /* --here, --image, --node */
 	FLAGS_ALLOW_WORDS = 1 << 6,     /* words that are no flags */
+	FLAGS_ALLOW_ALL = 1 << 7,       /* -A; without -n it changes nothing */
 };
 
 #define FLAGS_MAX_FILES 64
@@ -31,7 +32,7 @@ enum flags_allowed {
 struct flags {
 	const char *kubeconfig, *context; /* NULL: kubectl's defaults */
 	const char *namespace;            /* NULL: that of the context */
-	const char *image;
+	const char *image, *node;
 	const char *files[FLAGS_MAX_FILES]; /* "-": standard input */
 	size_t file_count;
 	char **words;

@@ -405,6 +405,7 @@ const struct command command_list = {
 		"  kubectl vsock list -A\n"
 		"  kubectl vsock list -n tenant-1 -w\n"
 		"  kubectl vsock list -A -o json | jq '.items[] | select(.lack)'\n",
-	.allowed = FLAGS_ALLOW_NAMESPACE | FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_NAMES | FLAGS_ALLOW_WATCH,
+	.allowed = FLAGS_ALLOW_NAMESPACE | FLAGS_ALLOW_ALL | FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_NAMES |
+		   FLAGS_ALLOW_WATCH,
 	.run = run,
 };

@@ -89,44 +89,70 @@ static void put_command_first(int argc, char **argv)
 	argv[1] = command;
 }
 
+static enum command_status refuse_command(const char *name)
+{
+	(void)fprintf(stderr, "error: unknown command \"%s\" (kubectl vsock --help lists them)\n", name);
+	return COMMAND_FAILED;
+}
+
+/* "help", "help COMMAND", "--help". */
+static enum command_status help(const char *name)
+{
+	const struct command *command = name != NULL ? command_find(name) : NULL;
+
+	if (name == NULL || name[0] == '-') {
+		print_usage(stdout);
+		return COMMAND_OK;
+	}
+	if (command == NULL)
+		return refuse_command(name);
+	print_help(command);
+	return COMMAND_OK;
+}
+
+static enum command_status run_command(const struct command *command, int argc, char **argv)
+{
+	struct error err = {0};
+	struct flags flags;
+
+	if (flags_read(&flags, command->allowed, argc, argv, &err) != 0)
+		return command_fail(&err);
+	if (!flags.help)
+		return command->run(&flags);
+	print_help(command);
+	return COMMAND_OK;
+}
+
+static enum command_status run(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL;
+	const struct command *command;
+
+	if (word == NULL) {
+		print_usage(stderr);
+		return COMMAND_FAILED;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+		return help(argc > 2 ? argv[2] : NULL);
+	if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+		printf("kubectl-vsock %s\n", version_text);
+		return COMMAND_OK;
+	}
+	if (strcmp(word, "__complete") == 0)
+		return completion_answer(argc - 2, argv + 2);
+	command = command_find(word);
+	return command != NULL ? run_command(command, argc - 1, argv + 1) : refuse_command(word);
+}
+
 int main(int argc, char **argv)
 {
 	enum command_status status;
-	const struct command *command;
-	struct flags flags;
 	struct error err = {0};
 
 	if (!open_standard_streams())
 		return COMMAND_FAILED;
 	put_command_first(argc, argv);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
-		if (argc > 2 && command_find(argv[2]) != NULL) {
-			print_help(command_find(argv[2]));
-			return COMMAND_OK;
-		}
-		print_usage(argc < 2 ? stderr : stdout);
-		return argc < 2 ? COMMAND_FAILED : COMMAND_OK;
-	}
-	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
-		printf("kubectl-vsock %s\n", version_text);
-		return COMMAND_OK;
-	}
-	if (strcmp(argv[1], "__complete") == 0)
-		return (int)completion_answer(argc - 2, argv + 2);
-	command = command_find(argv[1]);
-	if (command == NULL) {
-		(void)fprintf(stderr, "error: unknown command \"%s\" (kubectl vsock --help lists them)\n",
-			      argv[1]);
-		return COMMAND_FAILED;
-	}
-	if (flags_read(&flags, command->allowed, argc - 1, argv + 1, &err) != 0)
-		return (int)command_fail(&err);
-	if (flags.help) {
-		print_help(command);
-		return COMMAND_OK;
-	}
-	status = command->run(&flags);
+	status = run(argc, argv);
 	if (status != COMMAND_FAILED && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
 		(void)error_set(&err, -EIO, "standard output cannot be written");
 		return (int)command_fail(&err);

@@ -33,7 +33,7 @@
 /* ---- in a pod ---- */
 
 /* As any pod of a tenant: the runtime's own seccomp profile, no capability, no privilege. */
-static json_t *make_pod(const char *name, const char *namespace, const char *image)
+static json_t *make_pod(const char *name, const char *namespace, const char *image, const char *node)
 {
 	json_t *security = json_pack("{s:b, s:b, s:b, s:{s:[s]}, s:{s:s}}", "allowPrivilegeEscalation", 0,
 				     "readOnlyRootFilesystem", 1, "runAsNonRoot", 1, "capabilities", "drop",
@@ -43,11 +43,11 @@ static json_t *make_pod(const char *name, const char *namespace, const char *ima
 			  "command", "/usr/bin/kubectl-vsock", "probe", "--here", "-o", "json",
 			  "securityContext", security, "terminationMessagePath", LAST_WORDS);
 
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:s, s:i, s:b, s:[o]}}", "apiVersion", "v1",
-			 "kind", "Pod", "metadata", "name", name, "namespace", namespace, "labels",
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:s, s:i, s:b, s:[o], s:s*}}", "apiVersion",
+			 "v1", "kind", "Pod", "metadata", "name", name, "namespace", namespace, "labels",
 			 "app.kubernetes.io/name", "vsock-probe", "spec", "restartPolicy", "Never",
 			 "activeDeadlineSeconds", DEADLINE_S, "automountServiceAccountToken", 0, "containers",
-			 container);
+			 container, "nodeName", node);
 }
 
 static json_t *state_of(const json_t *pod)
@@ -124,9 +124,10 @@ static int await_words(struct session *s, const char *path, json_t **out, struct
 			 reason[0] != '\0' ? ": " : "", reason);
 }
 
-static int run_pod(struct session *s, const char *namespace, const char *image, json_t **out,
+static int run_pod(struct session *s, const struct flags *flags, const char *image, json_t **out,
 		   struct error *err)
 {
+	const char *namespace = session_namespace(s, flags);
 	AUTO_ANSWER struct session_answer answer = {0};
 	AUTO_ANSWER struct session_answer gone = {0};
 	AUTO_FREE char *body = NULL;
@@ -138,7 +139,7 @@ static int run_pod(struct session *s, const char *namespace, const char *image, 
 
 	rng_init_secure(&rng);
 	(void)snprintf(name, sizeof(name), "vsock-probe-%08x", (unsigned int)rng_below(&rng, UINT32_MAX));
-	pod = make_pod(name, namespace, image);
+	pod = make_pod(name, namespace, image, flags->node);
 	body = json_dumps(pod, JSON_COMPACT);
 	json_decref(pod);
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods", namespace);
@@ -163,13 +164,11 @@ static int probe_in_pod(const struct flags *flags, json_t **out, struct error *e
 	const char *image = flags->image;
 	int rc;
 
-	if (flags->all_namespaces)
-		return error_set(err, -EINVAL, "-A: the pod is made in one namespace");
 	rc = session_open(&session, flags, err);
 	if (rc != 0)
 		return rc;
 	if (image != NULL) {
-		rc = run_pod(&session, session_namespace(&session, flags), image, out, err);
+		rc = run_pod(&session, flags, image, out, err);
 		session_close(&session);
 		return rc;
 	}
@@ -181,8 +180,7 @@ static int probe_in_pod(const struct flags *flags, json_t **out, struct error *e
 				       "no Deployment " INSTALLATION_NAME " that you may read, whose image "
 				       "could be used: name one with --image");
 		if (rc == 0)
-			rc = run_pod(&session, session_namespace(&session, flags), installation.image, out,
-				     err);
+			rc = run_pod(&session, flags, installation.image, out, err);
 		installation_free(&installation);
 		cluster_free(&cluster);
 	}
@@ -257,10 +255,11 @@ const struct command command_probe = {
 		"seccomp profile and without capabilities, that makes an AF_VSOCK socket and\n"
 		"binds it to ports 80 and 1024; or does so itself (--here). The answer is one\n"
 		"of: blocked, privileged-port-refused, unsupported, open, unknown. Which node it\n"
-		"is depends on the scheduler.\n"
+		"is depends on the scheduler, where none is named.\n"
 		"\n"
 		"Examples:\n"
 		"  kubectl vsock probe -n tenant-1\n"
+		"  kubectl vsock probe --node worker-1\n"
 		"  kubectl vsock probe --here -o json\n",
 	.allowed = FLAGS_ALLOW_NAMESPACE | FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_PROBE,
 	.run = run,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/version.h"
+#include "controller/plugin/pages.h"
 
 #define PAGE 500
 
@@ -168,26 +169,33 @@ static int get_page(struct session *s, const char *path, const char *token, json
 	return *out != NULL ? 0 : error_set(err, -EBADMSG, "GET %s: the answer is no JSON", path);
 }
 
+static const char *token_of(const json_t *page)
+{
+	const char *token = json_string_value(json_object_get(json_object_get(page, "metadata"), "continue"));
+
+	return token != NULL ? token : "";
+}
+
 int session_list(struct session *s, const char *path, void (*visit)(void *data, const json_t *object),
 		 void *data, struct error *err)
 {
+	struct pages pages = {0};
 	json_t *page = NULL;
 	int rc;
 
 	do {
 		json_t *before = page;
-		const char *token =
-			json_string_value(json_object_get(json_object_get(before, "metadata"), "continue"));
 		const json_t *items;
 
 		page = NULL;
-		rc = get_page(s, path, token != NULL ? token : "", &page, err);
+		rc = get_page(s, path, token_of(before), &page, err);
 		json_decref(before);
 		items = json_object_get(page, "items");
 		for (size_t i = 0; i < json_array_size(items); i++)
 			visit(data, json_array_get(items, i));
-	} while (rc == 0 &&
-		 json_string_length(json_object_get(json_object_get(page, "metadata"), "continue")) > 0);
+		if (rc == 0 && token_of(page)[0] != '\0')
+			rc = pages_go_on(&pages, token_of(page), err);
+	} while (rc == 0 && token_of(page)[0] != '\0');
 	json_decref(page);
 	return rc;
 }

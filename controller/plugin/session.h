@@ -52,8 +52,8 @@ int session_ask(struct session *s, const char *method, const char *path, const c
 /** GET; an answer that is not 2xx is a failure, too: -ENOENT (404), -EACCES (401, 403), -EIO. */
 int session_get(struct session *s, const char *path, struct session_answer *out, struct error *err);
 
-/** GETs a list in pages and hands each object of it to @visit. Returns 0, -EBADMSG, or as session_get(); then
- * some may have been visited. */
+/** GETs a list in pages and hands each object of it to @visit. Returns 0, -EBADMSG, -EPROTO (it does not
+ * end), or as session_get(); then some may have been visited. */
 int session_list(struct session *s, const char *path, void (*visit)(void *data, const json_t *object),
 		 void *data, struct error *err);
 

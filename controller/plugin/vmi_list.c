@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/utf8.h"
 #include "controller/identity.h"
+#include "controller/plugin/pages.h"
 #include "kube/list_reader.h"
 
 #define PAGE     500
@@ -214,6 +215,7 @@ static int read_page(struct listing *l, struct session *s, const char *token)
 static int read_pages(struct listing *l, struct session *s)
 {
 	char token[REFLECTOR_OBJECT_MIN_TEXT + 1] = "";
+	struct pages pages = {0};
 	size_t done = 0;
 	int rc;
 
@@ -225,8 +227,10 @@ static int read_pages(struct listing *l, struct session *s)
 		(void)snprintf(token, sizeof(token), "%s", list_reader_continue(l->reader));
 		if (l->options->progress != NULL)
 			l->options->progress(l->options->data, done, list_reader_remaining(l->reader));
-	} while (token[0] != '\0');
-	return 0;
+		if (token[0] != '\0')
+			rc = pages_go_on(&pages, token, l->err);
+	} while (rc == 0 && token[0] != '\0');
+	return rc;
 }
 
 int vmi_list_server(struct session *s, const struct vmi_list_options *options, struct error *err)

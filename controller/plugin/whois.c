@@ -210,6 +210,6 @@ const struct command command_whois = {
 		"Examples:\n"
 		"  kubectl vsock whois 123456\n"
 		"  ss --vsock -Hn | awk '{print $6}' | cut -d: -f1 | kubectl vsock whois\n",
-	.allowed = FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_NAMES | FLAGS_ALLOW_WORDS,
+	.allowed = FLAGS_ALLOW_ALL | FLAGS_ALLOW_OUTPUT | FLAGS_ALLOW_NAMES | FLAGS_ALLOW_WORDS,
 	.run = run,
 };

@@ -14,6 +14,7 @@
 #include "controller/plugin/findings.h"
 #include "controller/plugin/flags.h"
 #include "controller/plugin/lack.h"
+#include "controller/plugin/pages.h"
 #include "controller/plugin/said.h"
 #include "controller/plugin/table.h"
 #include "support/suite.h"
@@ -59,6 +60,11 @@ START_TEST(flags_are_taken_as_kubectl_takes_them)
 	ck_assert_uint_eq(flags.file_count, 3);
 	ck_assert_int_eq(read_words(ALL, "list --watch=false --all-namespaces=true"), 0);
 	ck_assert(!flags.watch && flags.all_namespaces);
+	ck_assert_int_eq(read_words(ALL, "list --watch=0 --no-headers=T -A=1"), -EINVAL);
+	ck_assert_int_eq(read_words(ALL, "list --watch=F --no-headers=T --here=1"), 0);
+	ck_assert(!flags.watch && flags.no_headers && flags.here);
+	ck_assert_int_eq(read_words(ALL, "probe --node worker-1.example"), 0);
+	ck_assert_str_eq(flags.node, "worker-1.example");
 }
 END_TEST
 
@@ -72,6 +78,17 @@ START_TEST(what_a_command_does_not_take_is_refused_in_one_line)
 	ck_assert_str_eq(err.message, "-n needs a value");
 	ck_assert_int_eq(read_words(ALL & ~(unsigned int)FLAGS_ALLOW_NAMES, "list -o name"), -EINVAL);
 	ck_assert_int_eq(read_words(ALL, "list -A -n a"), -EINVAL);
+	ck_assert_int_eq(read_words(ALL, "list --watch=maybe"), -EINVAL);
+	ck_assert_str_eq(err.message, "--watch=maybe: it has to be true or false");
+	ck_assert_int_eq(read_words(ALL, "list --no-headers="), -EINVAL);
+	ck_assert_int_eq(read_words(ALL, "probe --node a/b"), -EINVAL);
+	ck_assert_int_eq(read_words(FLAGS_ALLOW_NAMESPACE, "probe -A"), -EINVAL);
+	ck_assert_str_eq(err.message, "unknown flag -A");
+	ck_assert_int_eq(read_words(FLAGS_ALLOW_ALL, "audit -A"), 0);
+	ck_assert_int_eq(read_words(FLAGS_ALLOW_ALL, "audit -n a"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.message, "it looks at all namespaces"));
+	ck_assert_int_eq(read_words(FLAGS_ALLOW_ALL, "audit --namespace=a"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.message, "it looks at all namespaces"));
 	ck_assert_int_eq(read_words(ALL, "list -n a/../b"), -EINVAL);
 	ck_assert_int_eq(read_words(FLAGS_ALLOW_OUTPUT, "gate word"), -EINVAL);
 	ck_assert_str_eq(err.message, "unexpected argument 'word'");
@@ -391,6 +408,27 @@ START_TEST(the_mode_is_what_the_pod_that_leads_says)
 }
 END_TEST
 
+/* ---- lists ---- */
+
+START_TEST(a_list_that_never_ends_is_given_up)
+{
+	struct pages p = {0};
+	char token[16];
+	int rc = 0;
+
+	ck_assert_int_eq(pages_go_on(&p, "a", &err), 0);
+	ck_assert_int_eq(pages_go_on(&p, "b", &err), 0);
+	ck_assert_int_eq(pages_go_on(&p, "b", &err), -EPROTO);
+	p = (struct pages){0};
+	for (size_t i = 0; i < PAGES_MAX && rc == 0; i++) {
+		(void)snprintf(token, sizeof(token), "%zu", i);
+		rc = pages_go_on(&p, token, &err);
+	}
+	ck_assert_int_eq(rc, -EPROTO);
+	ck_assert_uint_eq(p.count, PAGES_MAX);
+}
+END_TEST
+
 /* ---- whether AF_VSOCK can be used ---- */
 
 START_TEST(what_an_attempt_says_is_no_more_than_what_it_shows)
@@ -443,6 +481,7 @@ int main(void)
 		a_file_is_read_to_its_end_or_refused,
 		what_a_vmi_lacks_is_told_in_a_word,
 		the_mode_is_what_the_pod_that_leads_says,
+		a_list_that_never_ends_is_given_up,
 		what_an_attempt_says_is_no_more_than_what_it_shows,
 	};
 

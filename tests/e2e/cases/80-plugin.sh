@@ -95,6 +95,48 @@ the_plugin_works_where_a_standard_stream_is_closed() {
 	is "exit status without any" 2 "$("$plugin" list -A <&- >&- 2>&- || echo $?)"
 }
 
+# The files are what the server answers.
+it apisim the_plugin_gives_up_a_list_without_end
+the_plugin_gives_up_a_list_without_end() {
+	local port=$((20000 + RANDOM % 10000)) body='{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"again"},"items":[]}'
+	local site=$folder/site/apis/kubevirt.io/v1
+	mkdir -p "$site"
+	printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" |
+		tee "$site/virtualmachineinstances?limit=500" >"$site/virtualmachineinstances?limit=500&continue=again"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=127.0.0.1 \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$folder/key" -out "$folder/cert" 2>"$folder/err" || fail "$(cat "$folder/err")"
+	(cd -- "$folder/site" && exec setpriv --pdeathsig KILL -- openssl s_server -HTTP -accept "127.0.0.1:$port" \
+		-key "$folder/key" -cert "$folder/cert" -quiet >"$folder/server.log" 2>&1) &
+	await "a server" curl --silent --noproxy '*' --cacert "$folder/cert" -o "$folder/page" \
+		"https://127.0.0.1:$port/apis/kubevirt.io/v1/virtualmachineinstances?limit=500"
+	printf '{clusters: [{name: a, cluster: {server: "https://127.0.0.1:%d", certificate-authority: %s}}],
+		contexts: [{name: a, context: {cluster: a}}], current-context: a}' "$port" "$folder/cert" >"$folder/endless"
+	is "exit status" 2 "$(status_after timeout 60 "$build/kubectl-vsock" whois 5 --kubeconfig "$folder/endless")"
+	grep -q "does not come to its end" "$folder/err" || fail "$(cat "$folder/err")"
+}
+
+# on_terminal NAME: what doctor prints on a terminal of that name.
+on_terminal() {
+	TERM=$1 NO_COLOR='' script -qec "$build/kubectl-vsock doctor || true" "$folder/typescript" </dev/null
+}
+
+it apisim the_plugin_is_exact_about_its_command_line
+the_plugin_is_exact_about_its_command_line() {
+	local plugin=$build/kubectl-vsock what
+	for what in --help --version version help 'help list' 'list --help'; do
+		# shellcheck disable=SC2086 # words
+		is "exit status of $what where it cannot be written" 2 "$("$plugin" $what 2>"$folder/err" >/dev/full || echo $?)"
+	done
+	is "exit status of help for no command" 2 "$(status_after "$plugin" help nope)"
+	grep -q 'unknown command "nope"' "$folder/err" || fail "$(cat "$folder/err")"
+	is "exit status of an audit of all namespaces" 0 "$(status_after "$plugin" audit -A)"
+	is "exit status of an audit of one" 2 "$(status_after "$plugin" audit -n e2e-a)"
+	grep -q "it looks at all namespaces" "$folder/err" || fail "$(cat "$folder/err")"
+	[[ $("$plugin" probe --help) != *-A,* ]] || fail "probe offers -A"
+	[[ $(on_terminal '') == *" bad"* && $(on_terminal '') != *$'\033'* ]] || fail "without a terminal's name: $(on_terminal '')"
+	[[ $(on_terminal xterm) == *$'\033[31mbad'* ]] || fail "no colours: $(on_terminal xterm)"
+}
+
 it both the_plugin_tells_whose_a_cid_is
 the_plugin_tells_whose_a_cid_is() {
 	"$vmis" create --phase Running --cid 70001 with 1 e2e-a
@@ -269,6 +311,20 @@ the_doctor_says_by_its_exit_status_where_it_could_not_look() {
 	is "exit status where something is bad besides" 1 "$(status_after vsock doctor -o json)"
 }
 
+it apisim the_doctor_goes_by_how_long_the_lease_lasts
+the_doctor_goes_by_how_long_the_lease_lasts() {
+	local renewed
+	start_ready_controller "${patient[@]}"
+	stop_controller KILL
+	renewed=$(date -u -d '60 seconds ago' +%Y-%m-%dT%H:%M:%S.000000Z)
+	api PATCH "$lease_path" "$merge" "{\"spec\": {\"renewTime\": \"$renewed\"}}" >/dev/null
+	status_after vsock doctor -o json >/dev/null
+	is "a Lease of 600 s, a minute after it was renewed" ok "$(checked leader)"
+	api PATCH "$lease_path" "$merge" '{"spec": {"leaseDurationSeconds": 15}}' >/dev/null
+	status_after vsock doctor -o json >/dev/null
+	is "one of 15 s" bad "$(checked leader)"
+}
+
 it kube the_doctor_finds_an_observer_well
 the_doctor_finds_an_observer_well() {
 	local options
@@ -405,6 +461,12 @@ the_plugin_probes_in_a_pod_as_any_tenant_has_it_and_takes_it_away() {
 	wait "$!" || fail "$(cat "$folder/out")"
 	is "what it found" blocked "$(jq -r .result "$folder/out")"
 	! has_probe_pod || fail "the pod is left"
+	vsock probe -n e2e-a --image example/image --node worker-1 >"$folder/out" 2>&1 &
+	await "the pod for a node" has_probe_pod
+	is "its node" worker-1 "$(kubectl get pod -n e2e-a "$(probe_pod)" -o jsonpath='{.spec.nodeName}')"
+	kubelet_says "$(jq -nc --arg words "$words" '{terminated: {exitCode: 0, message: $words}}')"
+	wait "$!" || fail "$(cat "$folder/out")"
+	kubectl delete pod -n e2e-a --force --grace-period=0 "$(probe_pod)" >/dev/null 2>&1 # as its kubelet would
 	vsock probe -n e2e-a --image example/image >"$folder/out" 2>&1 &
 	await "the next pod" has_probe_pod
 	kubelet_says '{"waiting": {"reason": "ErrImagePull"}}'
