@@ -26,6 +26,8 @@ enum flags_allowed {
 	FLAGS_ALLOW_ALL = 1 << 7,       /* -A; without -n it changes nothing */
 };
 
+#define FLAGS_ALLOW_ANY 0xffu
+
 #define FLAGS_MAX_FILES 64
 
 /** All borrowed from argv. */

@@ -115,6 +115,34 @@ the_plugin_gives_up_a_list_without_end() {
 	grep -q "does not come to its end" "$folder/err" || fail "$(cat "$folder/err")"
 }
 
+# completes WORD...: what a shell is offered in place of the last one.
+completes() {
+	"$build/kubectl-vsock" __complete "$@" | cut -f1 | xargs
+}
+
+it both the_plugin_completes_what_may_come_next
+the_plugin_completes_what_may_come_next() {
+	local home=$folder/home
+	is "commands" "list :4" "$(completes l)"
+	is "commands behind a flag" "list :4" "$(completes -n e2e-a l)"
+	is "commands behind help" "whois :4" "$(completes help w)"
+	is "formats" "json :4" "$(completes list -o j)"
+	is "formats in one word" "wide :4" "$(completes list --output=w)"
+	is "formats that have no names" "table wide json yaml :4" "$(completes audit -o '')"
+	is "flags of a command behind flags" "--watch :4" "$(completes -n e2e-a list --w)"
+	is "no -A for probe" ":4" "$(completes probe --all)"
+	is "namespaces" "e2e-a e2e-b e2e-c e2e-d e2e-e :4" "$(completes list -n e2e-)"
+	is "namespaces in one word" "e2e-b :4" "$(completes list --namespace=e2e-b)"
+	is "namespaces before the command" "e2e-c :4" "$(completes -n e2e-c)"
+	is "files" ":0" "$(completes audit -f '')"
+	mkdir -p "$home/.kube"
+	printf '{contexts: [{name: one, context: {cluster: a}}, {name: other, context: {cluster: a}}]}' >"$home/.kube/config"
+	is "contexts" "one other :4" "$(unset KUBECONFIG && HOME=$home completes list --context o)"
+	is "contexts of several files" "one other :4" "$(KUBECONFIG=$KUBECONFIG:$home/.kube/config completes list --context=o)"
+	is "contexts of one file" "other :4" "$(completes --kubeconfig "$home/.kube/config" list --context ot)"
+	is "namespaces where nobody answers" ":4" "$(completes --kubeconfig "$home/.kube/config" list -n '' 2>&1)"
+}
+
 # on_terminal NAME: what doctor prints on a terminal of that name.
 on_terminal() {
 	TERM=$1 NO_COLOR='' script -qec "$build/kubectl-vsock doctor || true" "$folder/typescript" </dev/null
