@@ -223,6 +223,8 @@ the_plugin_names_the_mode_that_is_in_force() {
 		"$(jq -r '.cluster.controller | "\(.mode) \(.modeSource) \(.expectedMode)"' "$folder/out")"
 	vsock audit >"$folder/out"
 	grep -q "^Mode: *observe: the CIDs of 3 VMIs in a row were" "$folder/out" || fail "$(cat "$folder/out")"
+	status_after vsock doctor -o json >/dev/null
+	is "the doctor's word for it" bad "$(checked mode)"
 	is "why the first has none" reverted "$(why e2e-a first-1)"
 	is "why one has none that nobody serves" observe "$(why e2e-b second-3)"
 	vsock list -n e2e-b -o wide | grep -q "mode observe: the CIDs of 3 VMIs" || fail "$(vsock list -n e2e-b -o wide)"
@@ -372,6 +374,33 @@ the_doctor_finds_an_observer_well() {
 	api PATCH /apis/apps/v1/namespaces/kubevirt/deployments/vsock-cid-controller/status "$merge" \
 		'{"status": {"replicas": null, "readyReplicas": null}}' >/dev/null
 	stop_controller
+}
+
+# tells_mode SECONDS WORDS: as an event of the controller, so long from now.
+tells_mode() {
+	local kubevirt
+	kubevirt=$(api GET "$kubevirt_path/kubevirt" | jq -c '{kind: "KubeVirt", apiVersion: "kubevirt.io/v1", namespace: "kubevirt",
+		name: "kubevirt", uid: .metadata.uid}')
+	api POST /api/v1/namespaces/kubevirt/events application/json "$(jq -nc --argjson object "$kubevirt" --arg message "VSOCK CIDs: mode $2" \
+		--arg time "$(date -u -d "$1 seconds" +%Y-%m-%dT%H:%M:%SZ)" --arg name "mode-$1" '{metadata: {name: $name}, involvedObject: $object,
+		reason: "VSOCKCIDMode", type: "Normal", source: {component: "vsock-cid-controller"}, lastTimestamp: $time, message: $message}')" >/dev/null
+	status_after vsock doctor -o json >/dev/null
+}
+
+it kube the_doctor_doubts_policies_that_the_controller_does_not_rely_on
+the_doctor_doubts_policies_that_the_controller_does_not_rely_on() {
+	begin
+	apply "$overlays/kubevirt"
+	api PATCH "$hold_path" "$merge" '{"data": {"hold": "on"}}' >/dev/null
+	tells_mode 1 "takeover: the three admission policies are in force"
+	is "in force" "ok ok" "$(checked policies) $(checked mode)"
+	tells_mode 2 "coexist: the API server does not run them"
+	is "stored, but not run" "bad ok" "$(checked policies) $(checked mode)"
+	jq -r '.checks[].message' "$folder/out" | grep -qx "stored, but not relied on: the API server does not run them" || fail "$(cat "$folder/out")"
+	tells_mode 3 "observe: the CIDs of 3 VMIs in a row were put back"
+	is "a hold that nobody opens" "bad bad" "$(checked policies) $(checked mode)"
+	jq -r '.checks[].message' "$folder/out" | grep -q "wait for one, and the controller only observes" || fail "$(cat "$folder/out")"
+	is "the newest event, though others come behind it" observe "$(tells_mode 0 "coexist: before" && vsock audit -o json | jq -r .cluster.controller.mode)"
 }
 
 # pod NAME STATUS: one of the controller's, as its kubelet would have it; JSON.
