@@ -1,5 +1,5 @@
 /**
- * version: which build this is, as `git describe` said when it was made; "unknown" outside of a git checkout.
+ * version: which build this is, the tag of a release, else the commit; "unknown" outside of a git checkout.
  */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
