@@ -13,7 +13,7 @@ declare -A packages=(
   [build]="gcc libc6-dev make pkg-config git libuv1-dev libcurl4-openssl-dev libjansson-dev libssl-dev
     libmicrohttpd-dev libgnutls28-dev libyaml-dev"
   [image]="binutils ca-certificates jq"
-  [test]="check valgrind jq curl patch spin openssl python3-pip unzip procps ca-certificates util-linux
+  [test]="check valgrind jq curl patch spin openssl python3-pip unzip procps ca-certificates util-linux iproute2
     prometheus runc"
   [lint]="clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev cppcheck shellcheck universal-ctags patch mandoc"
 )
