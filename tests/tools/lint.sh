@@ -107,6 +107,14 @@ metrics_are_described() {
   return "$status"
 }
 
+# The cases of the end-to-end tests are read into one shell, where the last of two functions of one name counts.
+no_function_twice() {
+  local twice
+  twice=$(git grep -hoE '^[a-z_0-9]+\(\)' -- tests/e2e/cases tests/e2e/*.sh ':!tests/e2e/run.sh' ':!tests/e2e/previous.sh' |
+    sort | uniq -d)
+  [[ -z $twice ]] || { echo "tests/e2e has it twice: $twice"; return 1; }
+}
+
 # The simulations' deliberate bugs, which take long to be tried.
 bugs_apply() {
   local bug status=0
@@ -175,6 +183,7 @@ check top-level 1 top_level
 check guarantees-are-tested "$(guarantees | wc -l)" guarantees_are_tested
 check metrics-are-described 1 metrics_are_described
 check links ${#documents[@]} links "${documents[@]}"
+check no-function-twice 1 no_function_twice
 check deliberate-bugs-apply ${#bugs[@]} bugs_apply "${bugs[@]}"
 check cppcheck ${#c_sources[@]} cpp_check
 check clang-tidy ${#c_sources[@]} tidy

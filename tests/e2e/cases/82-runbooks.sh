@@ -5,8 +5,8 @@
 runbooks=$here/../../manifests/monitoring/runbooks
 alerts=$here/../../manifests/monitoring/alerts.yaml
 
-# commands_of FILE: what stands behind a prompt, a line each.
-commands_of() {
+# commands_of_runbook FILE: what stands behind a prompt, a line each.
+commands_of_runbook() {
 	awk '/^```bash$/ { block = 1; next } /^```$/ { block = 0 } block' "$1" | sed -n 's/^\$ //p'
 }
 
@@ -98,7 +98,7 @@ all_commands_run() {
 		echo "LC_ALL=C" >"$folder/variables" # a shell of its own for each
 		while IFS= read -r command; do
 			run_command "$1" "$command"
-		done < <(commands_of "$file")
+		done < <(commands_of_runbook "$file")
 	done
 	((run > 50)) || fail "only $run commands"
 	saw "$run commands of $(find "$runbooks" -name '*.md' | wc -l) runbooks"
