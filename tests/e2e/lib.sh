@@ -374,6 +374,7 @@ server_reset() {
 	if [[ $server == kube ]]; then
 		audit_start=$(stat -c %s "$server_dir/audit.log")
 		"$vmis" delete '' >/dev/null
+		api DELETE /api/v1/namespaces/kubevirt/events >/dev/null # what the test before was told of the mode
 		api PATCH "$lease_path" "$merge" '{"spec":{"holderIdentity":""}}' >"$folder/lease" 2>&1 ||
 			grep -q 404 "$folder/lease" || fail "cannot free the Lease: $(cat "$folder/lease")"
 	fi
