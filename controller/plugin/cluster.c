@@ -14,11 +14,16 @@
 
 #define ADMISSION "/apis/admissionregistration.k8s.io"
 
-static const char *text_at(const json_t *object, const char *outer, const char *inner)
+const char *cluster_text(const json_t *object, const char *outer, const char *inner)
 {
 	const json_t *value = json_object_get(outer != NULL ? json_object_get(object, outer) : object, inner);
 
 	return json_is_string(value) ? json_string_value(value) : "";
+}
+
+const char *cluster_namespace(const struct cluster *c)
+{
+	return c->namespace[0] != '\0' ? c->namespace : "kubevirt";
 }
 
 /* A JSON answer. *out NULL with 0: there is no such thing. */
@@ -105,7 +110,7 @@ static void take_policies(struct cluster *c, enum policy_resource resource, cons
 	policy_set_list_started(c->policies, resource);
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *item = json_array_get(items, i);
-		enum policy_object object = policy_find(resource, text_at(item, "metadata", "name"));
+		enum policy_object object = policy_find(resource, cluster_text(item, "metadata", "name"));
 		AUTO_FREE char *spec = NULL;
 
 		if (object == POLICY_OBJECTS)
@@ -154,7 +159,7 @@ static void read_hold(struct cluster *c, struct session *s)
 		return;
 	c->hold_known = true;
 	map = answer.status == 200 ? json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL) : NULL;
-	c->holding = policy_set_holds(c->policies) && strcmp(text_at(map, "data", "hold"), "on") == 0;
+	c->holding = policy_set_holds(c->policies) && strcmp(cluster_text(map, "data", "hold"), "on") == 0;
 	json_decref(map);
 }
 
@@ -184,20 +189,20 @@ static int read_policies(struct cluster *c, struct session *s, struct error *err
 /* "2026-11-27T10:00:00Z" compares as text. */
 static const char *time_of(const json_t *event)
 {
-	const char *last = text_at(event, NULL, "lastTimestamp");
+	const char *last = cluster_text(event, NULL, "lastTimestamp");
 
-	return last[0] != '\0' ? last : text_at(event, "metadata", "creationTimestamp");
+	return last[0] != '\0' ? last : cluster_text(event, "metadata", "creationTimestamp");
 }
 
 /* "VSOCK CIDs: mode observe: ...", on the KubeVirt CR. */
 static void take_mode_event(void *data, const json_t *event)
 {
 	struct cluster *c = data;
-	const char *uid = text_at(event, "involvedObject", "uid");
-	const char *message = text_at(event, NULL, "message");
+	const char *uid = cluster_text(event, "involvedObject", "uid");
+	const char *message = cluster_text(event, NULL, "message");
 
-	if (strcmp(text_at(event, NULL, "reason"), REASON_MODE) != 0 ||
-	    strcmp(text_at(event, "source", "component"), CLUSTER_COMPONENT) != 0 ||
+	if (strcmp(cluster_text(event, NULL, "reason"), REASON_MODE) != 0 ||
+	    strcmp(cluster_text(event, "source", "component"), CLUSTER_COMPONENT) != 0 ||
 	    strncmp(message, MODE_PREFIX, strlen(MODE_PREFIX)) != 0 ||
 	    (c->verdict.cr != NULL && strcmp(c->verdict.cr->uid, uid) != 0) ||
 	    strcmp(c->said.source, time_of(event)) > 0)
@@ -208,17 +213,17 @@ static void take_mode_event(void *data, const json_t *event)
 static void take_event(void *data, const json_t *event)
 {
 	struct cluster *c = data;
-	const char *uid = text_at(event, "involvedObject", "uid");
+	const char *uid = cluster_text(event, "involvedObject", "uid");
 	const json_t *before = json_object_get(c->told, uid);
 
-	if (strcmp(text_at(event, "source", "component"), CLUSTER_COMPONENT) != 0 || uid[0] == '\0' ||
-	    (before != NULL && strcmp(text_at(before, NULL, "time"), time_of(event)) > 0))
+	if (strcmp(cluster_text(event, "source", "component"), CLUSTER_COMPONENT) != 0 || uid[0] == '\0' ||
+	    (before != NULL && strcmp(cluster_text(before, NULL, "time"), time_of(event)) > 0))
 		return;
 	take_mode_event(c, event);
 	(void)json_object_set_new(c->told, uid,
 				  json_pack("{s:s, s:s, s:s}", "time", time_of(event), "reason",
-					    text_at(event, NULL, "reason"), "message",
-					    text_at(event, NULL, "message")));
+					    cluster_text(event, NULL, "reason"), "message",
+					    cluster_text(event, NULL, "message")));
 }
 
 static int read_events(struct cluster *c, struct session *s, const char *namespace)
@@ -246,8 +251,8 @@ const char *cluster_told(const struct cluster *c, const char *uid, const char **
 	if (event == NULL)
 		return NULL;
 	if (message != NULL)
-		*message = text_at(event, NULL, "message");
-	return text_at(event, NULL, "reason");
+		*message = cluster_text(event, NULL, "message");
+	return cluster_text(event, NULL, "reason");
 }
 
 int cluster_read(struct cluster *c, struct session *s, const char *namespace, struct error *err)

@@ -40,6 +40,12 @@ struct cluster {
 int cluster_read(struct cluster *c, struct session *s, const char *namespace, struct error *err);
 void cluster_free(struct cluster *c);
 
+/** KubeVirt's namespace, or where it usually is. */
+const char *cluster_namespace(const struct cluster *c);
+
+/** The text @inner of @object, or of its member @outer; "" where it is none. Borrowed. */
+const char *cluster_text(const json_t *object, const char *outer, const char *inner);
+
 /** What the controller has told last about the VMI: reason and message of an event, NULL where there is none.
  * Borrowed. */
 const char *cluster_told(const struct cluster *c, const char *uid, const char **message);

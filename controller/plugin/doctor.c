@@ -186,7 +186,7 @@ static void check_replicas(struct doctor *d)
 	if (!in->found)
 		tell(d, VERDICT_HIDDEN, "replicas",
 		     "no Deployment " INSTALLATION_NAME " in namespace %s that you may read",
-		     d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt");
+		     cluster_namespace(&d->cluster));
 	else if (in->ready == 0)
 		tell(d, VERDICT_BAD, "replicas", "none of %d is ready: nobody gives CIDs", in->replicas);
 	else if (in->ready < 2)
@@ -301,8 +301,7 @@ static void check_leader(struct doctor *d)
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
-		       d->cluster.namespace[0] != '\0' ? d->cluster.namespace : "kubevirt",
-		       d->installation.options.lease_name);
+		       cluster_namespace(&d->cluster), d->installation.options.lease_name);
 	if (session_get(&d->session, path, &answer, &err) != 0) {
 		tell(d, err.code == -ENOENT ? VERDICT_BAD : VERDICT_HIDDEN, "leader", "%s",
 		     err.code == -ENOENT ? "there is no Lease: no replica has ever led" : err.message);

@@ -95,7 +95,7 @@ static int read_settings(struct installation *in, struct session *s, const struc
 	int rc;
 
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/" SETTINGS_CONFIGMAP,
-		       c->namespace[0] != '\0' ? c->namespace : "kubevirt");
+		       cluster_namespace(c));
 	if (session_ask(s, "GET", path, NULL, &answer, NULL) == 0 && answer.status == 200)
 		configmap = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
 	if (configmap == NULL && answer.status != 404)
@@ -114,7 +114,7 @@ int installation_read(struct installation *in, struct session *s, struct cluster
 
 	*in = (struct installation){0};
 	(void)snprintf(path, sizeof(path), "/apis/apps/v1/namespaces/%s/deployments/" INSTALLATION_NAME,
-		       c->namespace[0] != '\0' ? c->namespace : "kubevirt");
+		       cluster_namespace(c));
 	if (session_ask(s, "GET", path, NULL, &answer, NULL) == 0 && answer.status == 200)
 		deployment = json_loadb(buf_str(&answer.body), answer.body.len, 0, NULL);
 	if (deployment != NULL)

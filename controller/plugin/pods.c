@@ -13,18 +13,6 @@ struct asking {
 	json_t *found;
 };
 
-static const char *text_at(const json_t *object, const char *outer, const char *inner)
-{
-	const char *text = json_string_value(json_object_get(json_object_get(object, outer), inner));
-
-	return text != NULL ? text : "";
-}
-
-static const char *namespace_of(const struct cluster *c)
-{
-	return c->namespace[0] != '\0' ? c->namespace : "kubevirt";
-}
-
 static void add(struct asking *a, const char *pod, const char *state, const char *message)
 {
 	json_t *item = json_pack("{s:s, s:s, s:s}", "pod", pod, "state", state, "message", message);
@@ -48,15 +36,15 @@ static void add_down(struct asking *a, const json_t *pod)
 
 		if (condition == NULL)
 			break;
-		if (json_string_length(json_object_get(condition, "status")) != strlen("False"))
+		if (strcmp(cluster_text(condition, NULL, "status"), "False") != 0)
 			continue;
 		reason = json_string_value(json_object_get(condition, "reason"));
 		message = json_string_value(json_object_get(condition, "message"));
 	}
-	(void)snprintf(text, sizeof(text), "%s%s%s%s%s", text_at(pod, "status", "phase"),
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%s", cluster_text(pod, "status", "phase"),
 		       reason != NULL ? ", " : "", reason != NULL ? reason : "", message != NULL ? ": " : "",
 		       message != NULL ? message : "");
-	add(a, text_at(pod, "metadata", "name"), "down", text);
+	add(a, cluster_text(pod, "metadata", "name"), "down", text);
 }
 
 static void ask(struct asking *a, const char *pod)
@@ -68,7 +56,8 @@ static void ask(struct asking *a, const char *pod)
 	bool leads;
 
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s:%s:%u/proxy/readyz",
-		       namespace_of(a->cluster), options->plain_http ? "http" : "https", pod, options->port);
+		       cluster_namespace(a->cluster), options->plain_http ? "http" : "https", pod,
+		       options->port);
 	if (session_ask(a->session, "GET", path, NULL, &answer, &err) != 0) {
 		add(a, pod, "unknown", err.message);
 		return;
@@ -87,10 +76,10 @@ static void on_pod(void *data, const json_t *pod)
 {
 	struct asking *a = data;
 
-	if (text_at(pod, "metadata", "deletionTimestamp")[0] != '\0')
+	if (cluster_text(pod, "metadata", "deletionTimestamp")[0] != '\0')
 		return;
-	if (strcmp(text_at(pod, "status", "phase"), "Running") == 0)
-		ask(a, text_at(pod, "metadata", "name"));
+	if (strcmp(cluster_text(pod, "status", "phase"), "Running") == 0)
+		ask(a, cluster_text(pod, "metadata", "name"));
 	else
 		add_down(a, pod);
 }
@@ -100,7 +89,7 @@ json_t *pods_ask(struct session *s, struct cluster *c, const struct installation
 	struct asking a = {.session = s, .cluster = c, .installation = in, .found = json_array()};
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods?%s", namespace_of(c), SELECTOR);
+	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods?%s", cluster_namespace(c), SELECTOR);
 	if (session_list(s, path, on_pod, &a, err) == 0)
 		return a.found;
 	json_decref(a.found);

@@ -1,6 +1,5 @@
 #include "controller/plugin/session.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,15 +137,16 @@ int session_get(struct session *s, const char *path, struct session_answer *out,
 	return rc == 0 ? judge(path, out, err) : rc;
 }
 
-static int add_encoded(struct buf *out, const char *text)
+int session_add_escaped(struct buf *path, const char *text)
 {
 	int rc = 0;
 
-	for (; *text != '\0' && rc == 0; text++) {
-		if (strchr("-._~", *text) != NULL || isalnum((unsigned char)*text))
-			rc = buf_add(out, text, 1);
-		else
-			rc = buf_printf(out, "%%%02X", (unsigned char)*text);
+	for (; rc == 0 && *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+			     c == '-' || c == '_' || c == '.';
+
+		rc = plain ? buf_add(path, text, 1) : buf_printf(path, "%%%02X", c);
 	}
 	return rc;
 }
@@ -159,7 +159,7 @@ static int get_page(struct session *s, const char *path, const char *token, json
 			    PAGE);
 
 	if (rc == 0)
-		rc = add_encoded(&target, token);
+		rc = session_add_escaped(&target, token);
 	if (rc != 0)
 		return error_errno(err, rc, "GET %s", path);
 	rc = session_get(s, buf_str(&target), &answer, err);

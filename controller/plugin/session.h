@@ -52,6 +52,10 @@ int session_ask(struct session *s, const char *method, const char *path, const c
 /** GET; an answer that is not 2xx is a failure, too: -ENOENT (404), -EACCES (401, 403), -EIO. */
 int session_get(struct session *s, const char *path, struct session_answer *out, struct error *err);
 
+/** Appends @text, percent-encoded, to a path: a continue token is base64 of the URL kind, but nobody promises
+ * that. Returns 0, -EMSGSIZE, -ENOMEM. */
+int session_add_escaped(struct buf *path, const char *text);
+
 /** GETs a list in pages and hands each object of it to @visit. Returns 0, -EBADMSG, -EPROTO (it does not
  * end), or as session_get(); then some may have been visited. */
 int session_list(struct session *s, const char *path, void (*visit)(void *data, const json_t *object),

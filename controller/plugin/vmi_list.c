@@ -177,21 +177,6 @@ static int on_bytes(void *data, const char *bytes, size_t n)
 	return l->visited != 0 ? l->visited : rc;
 }
 
-/* A continue token is base64 of the URL kind, but nobody promises that. */
-static int add_escaped(struct buf *path, const char *text)
-{
-	int rc = 0;
-
-	for (; rc == 0 && *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-			     c == '-' || c == '_' || c == '.';
-
-		rc = plain ? buf_add(path, text, 1) : buf_printf(path, "%%%02X", c);
-	}
-	return rc;
-}
-
 static int read_page(struct listing *l, struct session *s, const char *token)
 {
 	AUTO_BUF struct buf path;
@@ -204,7 +189,7 @@ static int read_page(struct listing *l, struct session *s, const char *token)
 	if (rc == 0 && token[0] != '\0')
 		rc = buf_add_str(&path, "&continue=");
 	if (rc == 0)
-		rc = add_escaped(&path, token);
+		rc = session_add_escaped(&path, token);
 	if (rc != 0)
 		return error_errno(l->err, rc, "the list of VMIs");
 	list_reader_reset(l->reader);
