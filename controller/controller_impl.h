@@ -32,6 +32,9 @@
 
 #define CONTROLLER_COMPONENT "vsock-cid-controller"
 
+/** So long what is needed may be refused before that counts: a server that starts knows no RBAC rules. */
+#define CONTROLLER_PATIENCE_MS 30000
+
 struct controller {
 	struct controller_options o;
 	struct rng rng;

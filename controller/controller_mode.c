@@ -9,9 +9,6 @@
 /* So long a hold may stand against what it should be, before those that wait for it are told. */
 #define HELD_PATIENCE_MS 5000
 
-/* takeover_options.patience_ms, and for the CRD */
-#define REFUSED_PATIENCE_MS 30000
-
 /* ---- facts ---- */
 
 void controller_mode_notice(struct controller *c, const struct notice *n)
@@ -120,7 +117,7 @@ static bool is_schema_failing(const struct controller *c, uint64_t now_ms)
 {
 	uint64_t since_ms = cid_schema_failing_since(settings_watch_schema(c->settings));
 
-	return since_ms != 0 && now_ms - since_ms >= REFUSED_PATIENCE_MS;
+	return since_ms != 0 && now_ms - since_ms >= CONTROLLER_PATIENCE_MS;
 }
 
 static enum takeover_hold wanted_hold(const struct controller *c, uint64_t now_ms)
@@ -227,7 +224,7 @@ int controller_open_mode(struct controller *c, struct error *err)
 		.rng = &c->rng,
 		.restarted = on_restarted,
 		.data = c,
-		.patience_ms = REFUSED_PATIENCE_MS,
+		.patience_ms = CONTROLLER_PATIENCE_MS,
 	};
 
 	c->write_limit = ALLOCATOR_UNLIMITED; /* as the allocator begins */

@@ -4,9 +4,6 @@
 #include "base/clock.h"
 #include "controller/controller_impl.h"
 
-/* settings_watch_options.patience_ms */
-#define REFUSED_PATIENCE_MS 30000
-
 static void on_restarted(void *data, bool watch, enum reflector_restart reason)
 {
 	struct controller *c = data;
@@ -34,7 +31,7 @@ int controller_open_settings(struct controller *c, struct error *err)
 		.restarted = on_restarted,
 		.misfit = on_misfit,
 		.data = c,
-		.patience_ms = REFUSED_PATIENCE_MS,
+		.patience_ms = CONTROLLER_PATIENCE_MS,
 	};
 
 	return settings_watch_open(&c->settings, &options, err);
