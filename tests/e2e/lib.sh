@@ -400,6 +400,16 @@ show_logs() {
 	tail -n 20 "$server_dir/log" || true
 }
 
+# background COMMAND...: for the whole run, in a process group of its own, so that all of it can be ended.
+groups=()
+background() {
+	set -m
+	"$@" &
+	set +m
+	groups+=($!)
+	disown # the shell shall not comment on how it ends
+}
+
 end_jobs() {
 	local job
 	for job in $(jobs -p); do

@@ -48,16 +48,6 @@ source "$here/dashboard.sh"
 
 # --- running ----------------------------------------------------------------------------------------------------------
 
-# background COMMAND...: for the whole run, in a process group of its own, so that all of it can be ended.
-groups=()
-background() {
-	set -m
-	"$@" &
-	set +m
-	groups+=($!)
-	disown # the shell shall not comment on how it ends
-}
-
 end_all() {
 	local status=$? group
 	set +e

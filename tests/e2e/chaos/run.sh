@@ -46,16 +46,6 @@ start_server() {
 	set_gates '["VSOCK"]'
 }
 
-# background COMMAND...: for the whole run, in a process group of its own, so that all of it can be ended.
-groups=()
-background() {
-	set -m
-	"$@" &
-	set +m
-	groups+=($!)
-	disown # the shell shall not comment on how it ends
-}
-
 end_background() {
 	local status=$? group
 	set +e # or a status that is not 0 would end the trap here, and leave the run's folder behind
